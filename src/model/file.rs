@@ -6,6 +6,7 @@ use std::io::Write;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::exact::{self, Exact};
 use super::format::Format;
 use super::ids::{Player, RoundNumber};
 use super::record::{ParseError, parse_json};
@@ -44,10 +45,12 @@ pub trait RepoFile: Sized {
     }
 }
 
-/// Implements [`RepoFile`] for a type that is two-space JSON.
+/// Implements [`RepoFile`] for a type that is two-space JSON; marked `[exact]`, for one that is
+/// [`Exact`](super::exact::Exact).
 macro_rules! json_file {
-    ($Type:ty) => {
+    ($Type:ident $([$exact:ident])?) => {
         impl $crate::model::file::RepoFile for $Type {
+            $crate::model::file::json_file! { @read $([$exact])? }
             fn parse(
                 _: $crate::model::format::Format,
                 bytes: &[u8],
@@ -57,6 +60,15 @@ macro_rules! json_file {
             fn write(&self, out: impl std::io::Write) -> std::io::Result<()> {
                 Ok(serde_json::to_writer_pretty(out, self)?)
             }
+        }
+    };
+    (@read) => {};
+    (@read [exact]) => {
+        fn read(
+            _: $crate::model::format::Format,
+            bytes: &[u8],
+        ) -> Result<(Self, Option<usize>), $crate::model::record::ParseError> {
+            $crate::model::file::read_record(bytes, std::convert::identity)
         }
     };
 }
@@ -376,10 +388,15 @@ pub fn read<T: RepoFile>(format: Format, bytes: &[u8]) -> Result<(T, Layout), Pa
 /// [`RepoFile::read`] through a record that is two-space JSON; `make` turns it into the type that the rules use.
 pub(crate) fn read_record<R, T>(bytes: &[u8], make: impl Fn(R) -> T) -> Result<(T, Option<usize>), ParseError>
 where
-    R: Serialize + DeserializeOwned,
+    R: Exact + Serialize + DeserializeOwned,
 {
+    let differs = |record: &R| differs(bytes, |out| Ok(serde_json::to_writer_pretty(out, record)?));
+    if let Some(record) = exact::read::<R>(bytes) {
+        debug_assert_eq!(differs(&record), None, "a file that is not exactly as it is written was read as if it were");
+        return Ok((make(record), None));
+    }
     let record: R = parse_json(bytes)?;
-    let differs = differs(bytes, |out| Ok(serde_json::to_writer_pretty(out, &record)?));
+    let differs = differs(&record);
     Ok((make(record), differs))
 }
 

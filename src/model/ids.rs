@@ -6,6 +6,8 @@ use std::str::FromStr;
 use blake2::{Blake2b512, Digest};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::exact::exact_strings;
+
 /// Why a text is not a valid identifier.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdError {
@@ -302,7 +304,10 @@ impl FromStr for PromptStem {
         if text == "." || text == ".." || text.starts_with('-') {
             return Err(bad("it cannot name a file"));
         }
-        if text.chars().any(|c| matches!(c, '/' | '\\' | ':') || c.is_control() || c.is_whitespace()) {
+        // Nearly every name is of ASCII, which is decided without decoding it.
+        let plain = text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'/' | b'\\' | b':'));
+        let odd = |c: char| matches!(c, '/' | '\\' | ':') || c.is_control() || c.is_whitespace();
+        if !plain && text.chars().any(odd) {
             return Err(bad("separators, whitespace and control characters are not allowed"));
         }
         Ok(PromptStem(text.to_owned()))
@@ -310,6 +315,8 @@ impl FromStr for PromptStem {
 }
 
 text_id!(PromptStem, "a prompt name");
+
+exact_strings!(Hotkey, Player, PromptStem);
 
 /// A round's number, from 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -239,8 +239,30 @@ impl<'de> Deserialize<'de> for Key<'de> {
 }
 
 /// Declares a JSON object type: keys in the given order, all required except those marked `[optional]`
-/// (which must be `Option`s and are omitted when `None`).
+/// (which must be `Option`s and are omitted when `None`). A type marked `[exact]` is read in one pass where its text is
+/// exactly as it is written ([`exact`](crate::model::exact)): for those of which a competition has many.
 macro_rules! record {
+    ($(#[$meta:meta])* $vis:vis struct $Name:ident [exact] { $($fields:tt)* }) => {
+        $crate::model::record::record! { $(#[$meta])* $vis struct $Name { $($fields)* } }
+        $crate::model::record::record! { @exact $Name { $($fields)* } }
+    };
+    (
+        @exact $Name:ident {
+            $( $(#[$field_meta:meta])* pub $field:ident : $Type:ty, )*
+        }
+    ) => {
+        impl $crate::model::exact::Exact for $Name {
+            fn exact(text: &mut $crate::model::exact::ExactText<'_>) -> Option<Self> {
+                text.open("{")?;
+                $(
+                    text.key(concat!("\"", stringify!($field), "\": "))?;
+                    let $field: $Type = $crate::model::exact::Exact::exact(text)?;
+                )*
+                text.close("}")?;
+                Some($Name { $($field,)* extra: $crate::model::record::Extra::default() })
+            }
+        }
+    };
     (
         $(#[$meta:meta])*
         $vis:vis struct $Name:ident {

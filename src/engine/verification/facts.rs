@@ -1,6 +1,6 @@
 //! The facts that the checks of `verify` and `report` need besides the files, looked up in the history.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -126,7 +126,7 @@ impl<'a> Past<'a> {
             let hotkey = &request.hotkey;
             let view = match added.get(hotkey) {
                 Some(FileOrigin::Commit(at)) => match self.commit(*at) {
-                    Some(commit) => self.view(commit, round, hotkey)?,
+                    Some(commit) => self.view(commit, (round, files), hotkey)?,
                     None => Then::Unknown,
                 },
                 Some(FileOrigin::Root(_)) => Then::Unknown,
@@ -145,22 +145,53 @@ impl<'a> Past<'a> {
         requests.par_iter().map(look).collect()
     }
 
-    fn view(&self, commit: &Commit, round: RoundNumber, hotkey: &Hotkey) -> Result<Then<RequestView>> {
+    fn view(
+        &self,
+        commit: &Commit,
+        (round, today): (RoundNumber, &RoundFiles),
+        hotkey: &Hotkey,
+    ) -> Result<Then<RequestView>> {
         let right = Player::Miner(hotkey.clone());
+        let tree = self.origins.checkout.git.tree(&commit.id)?.within([format!("rounds/{round}/{right}")]);
+        let same = self.unchanged(tree.files()?, (round, today), &right)?;
         let wanted = |file: &FileKind| match file {
             FileKind::Config => true,
             FileKind::Round(of, RoundFile::Submissions | RoundFile::Seed | RoundFile::Matrix) => *of == round,
-            FileKind::Player(of, player, PlayerFile::Report(_)) => *of == round && *player == right,
+            FileKind::Player(of, player, PlayerFile::Report(name)) => {
+                *of == round && *player == right && !same.contains(name)
+            }
             file => file.round() == Some(round) && is_audit(file),
         };
-        let tree = self.origins.checkout.git.tree(&commit.id)?.within([format!("rounds/{round}/{right}")]);
-        let now = Snapshot::load_within(self.origins.checkout.format, &tree, wanted, &self.budget)?;
+        let mut then = Snapshot::load_within(self.origins.checkout.format, &tree, wanted, &self.budget)?;
         let earlier = self.audits_before(commit, round)?;
-        let of = |mut snapshot: Snapshot| snapshot.rounds.remove(&round).unwrap_or_default();
-        let Some(config) = now.config.get() else { return Ok(Then::Unknown) };
+        let mut files = then.rounds.remove(&round).unwrap_or_default();
+        if let Some(reports) = today.players.get(&right).map(|own| &own.reports).filter(|_| !same.is_empty()) {
+            let own = files.players.entry(right).or_default();
+            same.iter().for_each(|name| own.reports.share(name, reports));
+        }
+        let Some(config) = then.config.get() else { return Ok(Then::Unknown) };
         let settings = config.settings.clone();
-        let view = RequestView { settings, files: Arc::new(of(now)), earlier };
+        let view = RequestView { settings, files: Arc::new(files), earlier };
         Ok(Then::At(commit.id.get(..10).unwrap_or(&commit.id).to_owned(), view))
+    }
+
+    /// The names of a player's reports that were read from disk and have not changed since a commit with these blobs: most,
+    /// as reports are not changed once they are recorded.
+    fn unchanged(
+        &self,
+        then: &BTreeMap<String, BlobId>,
+        (round, today): (RoundNumber, &RoundFiles),
+        right: &Player,
+    ) -> Result<BTreeSet<String>> {
+        let mut same = BTreeSet::new();
+        for name in today.players.get(right).iter().flat_map(|own| own.reports.keys()) {
+            let file = FileKind::Player(round, right.clone(), PlayerFile::Report(name.clone()));
+            let blob = then.get(&file.path());
+            if blob.is_some() && self.origins.blob_now(&file)?.as_ref() == blob {
+                same.insert(name.clone());
+            }
+        }
+        Ok(same)
     }
 
     /// A round's audits as each earlier commit left them, newest first, ending with the state before any audit.

@@ -211,7 +211,7 @@ impl Claim {
     }
 
     /// Objects unless two values are the same, naming both as JSON.
-    pub fn same<T: PartialEq + Serialize>(&mut self, what: &str, found: &T, expected: &T) {
+    pub fn same<T: PartialEq + Serialize>(&mut self, what: impl Display, found: &T, expected: &T) {
         if found != expected {
             let text = |value| serde_json::to_string(value).unwrap_or_default();
             self.fail(format!("{what} is {}, expected {}", text(found), text(expected)));

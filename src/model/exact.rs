@@ -1,0 +1,225 @@
+//! Reads a JSON file that has exactly the bytes that writing it again gives, in one pass.
+//!
+//! Nearly every file of a competition does, and most of them are match reports. For such a file, parsing it, writing it
+//! again and comparing the two takes several times as long. Whatever is not exactly so, down to one space, or has a key
+//! that this version does not know, gives `None`: the strict parser then reads the file from its beginning, and says
+//! what is wrong.
+
+use std::borrow::Cow;
+use std::hash::Hash;
+
+use indexmap::IndexMap;
+use memchr::memchr2;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::record::Entries;
+
+/// A value that can be read from exactly the text that is written for it.
+pub(crate) trait Exact: Sized {
+    /// Reads the value that the text goes on with; `None` if other bytes would be written for it, or it is invalid.
+    fn exact(text: &mut ExactText<'_>) -> Option<Self>;
+}
+
+/// Reads a file whose bytes are exactly those that writing it gives (without a final newline).
+pub(crate) fn read<T: Exact>(bytes: &[u8]) -> Option<T> {
+    let mut text = ExactText { rest: std::str::from_utf8(bytes).ok()?, depth: 0, fresh: false };
+    let value = T::exact(&mut text)?;
+    text.rest.is_empty().then_some(value)
+}
+
+/// The rest of a text that is two-space JSON.
+pub(crate) struct ExactText<'a> {
+    rest: &'a str,
+    /// How many objects and lists are open.
+    depth: usize,
+    /// Has the innermost object or list just been opened?
+    fresh: bool,
+}
+
+/// The indentation of the deepest value that is read here.
+const SPACES: &str = "                                ";
+
+impl<'a> ExactText<'a> {
+    /// Passes over these characters.
+    pub(crate) fn pass(&mut self, characters: &str) -> Option<()> {
+        self.rest = self.rest.strip_prefix(characters)?;
+        Some(())
+    }
+
+    /// Passes over the start of an object or list.
+    pub(crate) fn open(&mut self, bracket: &str) -> Option<()> {
+        self.pass(bracket)?;
+        (self.depth, self.fresh) = (self.depth + 1, true);
+        Some(())
+    }
+
+    /// Passes over the end of an object or list.
+    pub(crate) fn close(&mut self, bracket: &str) -> Option<()> {
+        self.depth = self.depth.checked_sub(1)?;
+        if !std::mem::take(&mut self.fresh) {
+            self.line()?;
+        }
+        self.pass(bracket)
+    }
+
+    /// Passes over what stands before the next element of an object or list.
+    fn next(&mut self) -> Option<()> {
+        if !std::mem::take(&mut self.fresh) {
+            self.pass(",")?;
+        }
+        self.line()
+    }
+
+    /// Does another element follow in the innermost object or list, which ends with this bracket?
+    fn has_next(&self, bracket: char) -> bool {
+        if self.fresh { !self.rest.starts_with(bracket) } else { self.rest.starts_with(',') }
+    }
+
+    fn line(&mut self) -> Option<()> {
+        self.pass("\n")?;
+        self.pass(SPACES.get(..2 * self.depth)?)
+    }
+
+    /// Passes over this key of an object, which is given with its quotes and what follows them.
+    pub(crate) fn key(&mut self, key: &str) -> Option<()> {
+        self.next()?;
+        self.pass(key)
+    }
+
+    fn take(&mut self, length: usize) -> Option<&'a str> {
+        let (taken, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
+        Some(taken)
+    }
+
+    /// The text of a string.
+    fn string(&mut self) -> Option<Cow<'a, str>> {
+        let begins = self.rest;
+        self.pass("\"")?;
+        let text = self.take(memchr2(b'"', b'\\', self.rest.as_bytes())?)?;
+        if text.bytes().fold(u8::MAX, u8::min) < b' ' {
+            return None;
+        }
+        if self.rest.starts_with('"') {
+            self.rest = self.rest.get(1..)?;
+            return Some(text.into());
+        }
+        self.rest = begins;
+        let length = length_with_escapes(begins.as_bytes())?;
+        same_when_written(self.take(length)?).map(Cow::Owned)
+    }
+
+    /// A number of this type.
+    fn number<T: Serialize + DeserializeOwned>(&mut self) -> Option<T> {
+        let within = |byte: u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+        let length = self.rest.bytes().position(|byte| !within(byte)).unwrap_or(self.rest.len());
+        same_when_written(self.take(length)?)
+    }
+}
+
+/// The length of the string that a text begins with, its quotes included.
+fn length_with_escapes(text: &[u8]) -> Option<usize> {
+    let mut at = 1;
+    loop {
+        at += memchr2(b'"', b'\\', text.get(at..)?)?;
+        match text.get(at)? {
+            b'"' => return Some(at + 1),
+            _ => at += 2,
+        }
+    }
+}
+
+/// The value of a text, if the same text is written for it.
+fn same_when_written<T: Serialize + DeserializeOwned>(text: &str) -> Option<T> {
+    let value: T = serde_json::from_str(text).ok()?;
+    (serde_json::to_string(&value).ok()? == text).then_some(value)
+}
+
+impl Exact for String {
+    fn exact(text: &mut ExactText<'_>) -> Option<Self> {
+        text.string().map(Cow::into_owned)
+    }
+}
+
+/// Reads a value whose text is a string, as serde does.
+pub(crate) fn of_string<T: for<'de> Deserialize<'de>>(text: &mut ExactText<'_>) -> Option<T> {
+    let value: serde::de::value::CowStrDeserializer<'_, serde::de::value::Error> =
+        serde::de::IntoDeserializer::into_deserializer(text.string()?);
+    T::deserialize(value).ok()
+}
+
+/// Implements [`Exact`] for types whose text is a string, written as it is read.
+macro_rules! exact_strings {
+    ($($Type:ty),*) => {
+        $(impl $crate::model::exact::Exact for $Type {
+            fn exact(text: &mut $crate::model::exact::ExactText<'_>) -> Option<Self> {
+                $crate::model::exact::of_string(text)
+            }
+        })*
+    };
+}
+pub(crate) use exact_strings;
+
+impl Exact for f64 {
+    fn exact(text: &mut ExactText<'_>) -> Option<Self> {
+        text.number()
+    }
+}
+
+impl Exact for i64 {
+    fn exact(text: &mut ExactText<'_>) -> Option<Self> {
+        text.number()
+    }
+}
+
+impl Exact for u64 {
+    fn exact(text: &mut ExactText<'_>) -> Option<Self> {
+        text.number()
+    }
+}
+
+impl Exact for u32 {
+    fn exact(text: &mut ExactText<'_>) -> Option<Self> {
+        text.number()
+    }
+}
+
+impl<T: Exact> Exact for Option<T> {
+    fn exact(text: &mut ExactText<'_>) -> Option<Self> {
+        match text.pass("null") {
+            Some(()) => Some(None),
+            None => T::exact(text).map(Some),
+        }
+    }
+}
+
+impl<T: Exact> Exact for Vec<T> {
+    fn exact(text: &mut ExactText<'_>) -> Option<Self> {
+        let mut list = Vec::new();
+        text.open("[")?;
+        while text.has_next(']') {
+            text.next()?;
+            list.push(T::exact(text)?);
+        }
+        text.close("]")?;
+        Some(list)
+    }
+}
+
+impl<K: Exact + Hash + Eq, V: Exact> Exact for Entries<K, V> {
+    fn exact(text: &mut ExactText<'_>) -> Option<Self> {
+        let mut entries = IndexMap::new();
+        text.open("{")?;
+        while text.has_next('}') {
+            text.next()?;
+            let key = K::exact(text)?;
+            text.pass(": ")?;
+            if entries.insert(key, V::exact(text)?).is_some() {
+                return None;
+            }
+        }
+        text.close("}")?;
+        Some(Entries(entries))
+    }
+}
