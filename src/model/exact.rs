@@ -23,14 +23,25 @@ pub(crate) trait Exact: Sized {
 
 /// Reads a file whose bytes are exactly those that writing it gives (without a final newline).
 pub(crate) fn read<T: Exact>(bytes: &[u8]) -> Option<T> {
-    let mut text = ExactText { rest: std::str::from_utf8(bytes).ok()?, depth: 0, fresh: false };
+    whole(ExactText { rest: std::str::from_utf8(bytes).ok()?, compact: false, depth: 0, fresh: false })
+}
+
+/// As [`read`], for a line of JSON without any spaces.
+#[allow(dead_code, reason = "for files of lines")]
+pub(crate) fn read_line<T: Exact>(line: &str) -> Option<T> {
+    whole(ExactText { rest: line, compact: true, depth: 0, fresh: false })
+}
+
+fn whole<T: Exact>(mut text: ExactText<'_>) -> Option<T> {
     let value = T::exact(&mut text)?;
     text.rest.is_empty().then_some(value)
 }
 
-/// The rest of a text that is two-space JSON.
+/// The rest of a text that is two-space JSON, or JSON without any spaces.
+#[derive(Debug, Clone)]
 pub(crate) struct ExactText<'a> {
     rest: &'a str,
+    compact: bool,
     /// How many objects and lists are open.
     depth: usize,
     /// Has the innermost object or list just been opened?
@@ -77,14 +88,32 @@ impl<'a> ExactText<'a> {
     }
 
     fn line(&mut self) -> Option<()> {
+        if self.compact {
+            return Some(());
+        }
         self.pass("\n")?;
         self.pass(SPACES.get(..2 * self.depth)?)
     }
 
-    /// Passes over this key of an object, which is given with its quotes and what follows them.
+    /// Passes over this key of an object, which is given with its quotes, the colon and a space.
     pub(crate) fn key(&mut self, key: &str) -> Option<()> {
         self.next()?;
-        self.pass(key)
+        self.spaced(key)
+    }
+
+    /// The value of a key that may be left out, but is never null.
+    pub(crate) fn optional<T: Exact>(&mut self, key: &str) -> Option<Option<T>> {
+        let before = (self.rest, self.fresh);
+        if self.key(key).is_none() {
+            (self.rest, self.fresh) = before;
+            return Some(None);
+        }
+        T::exact(self).map(Some)
+    }
+
+    /// Passes over characters that end in a space, where there are any.
+    fn spaced(&mut self, characters: &str) -> Option<()> {
+        self.pass(if self.compact { characters.strip_suffix(' ')? } else { characters })
     }
 
     fn take(&mut self, length: usize) -> Option<&'a str> {
@@ -179,9 +208,24 @@ impl Exact for u64 {
     }
 }
 
+impl Exact for u8 {
+    fn exact(text: &mut ExactText<'_>) -> Option<Self> {
+        text.number()
+    }
+}
+
 impl Exact for u32 {
     fn exact(text: &mut ExactText<'_>) -> Option<Self> {
         text.number()
+    }
+}
+
+impl Exact for bool {
+    fn exact(text: &mut ExactText<'_>) -> Option<Self> {
+        match text.pass("true") {
+            Some(()) => Some(true),
+            None => text.pass("false").map(|()| false),
+        }
     }
 }
 
@@ -214,12 +258,117 @@ impl<K: Exact + Hash + Eq, V: Exact> Exact for Entries<K, V> {
         while text.has_next('}') {
             text.next()?;
             let key = K::exact(text)?;
-            text.pass(": ")?;
+            text.spaced(": ")?;
             if entries.insert(key, V::exact(text)?).is_some() {
                 return None;
             }
         }
         text.close("}")?;
         Some(Entries(entries))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::record::record;
+
+    record! {
+        /// For these tests.
+        pub(super) struct Sample [exact] {
+            /// a
+            pub a: u32,
+            /// b
+            pub b [optional]: Option<String>,
+            /// c
+            pub c: Option<f64>,
+            /// d
+            pub d: Vec<Entries<String, bool>>,
+        }
+    }
+
+    /// Is this read in one pass? Either way, as the strict parser does.
+    fn is_exact(text: &str) -> bool {
+        let strict = serde_json::from_str::<Sample>(text).ok();
+        let pretty = strict.as_ref().map(|value| serde_json::to_string_pretty(value).unwrap());
+        let compact = strict.as_ref().map(|value| serde_json::to_string(value).unwrap());
+        let (read, line) = (read::<Sample>(text.as_bytes()), read_line::<Sample>(text));
+        assert_eq!(read.is_some(), pretty.as_deref() == Some(text), "{text}");
+        assert_eq!(line.is_some(), compact.as_deref() == Some(text), "{text}");
+        assert!(read.is_none() || read == strict, "{text}");
+        assert!(line.is_none() || line == strict, "{text}");
+        read.is_some() || line.is_some()
+    }
+
+    #[test]
+    fn what_is_exactly_as_it_is_written_is_read_in_one_pass() {
+        for text in [
+            r#"{"a":1,"c":null,"d":[]}"#,
+            r#"{"a":0,"b":"","c":-0.0,"d":[{}]}"#,
+            r#"{"a":4294967295,"b":"\u0000\u001f \b\t\n\f\r\"\\ é😀","c":1e-7,"d":[{"x":true,"\"":false},{"y":false}]}"#,
+            r#"{"a":1,"b":"\\","c":5.3822994232177734e-5,"d":[{"":true}]}"#,
+        ] {
+            assert!(is_exact(text), "{text}");
+            let value: serde_json::Value = serde_json::from_str(text).unwrap();
+            assert!(is_exact(&serde_json::to_string_pretty(&value).unwrap()), "{text}");
+        }
+    }
+
+    #[test]
+    fn whatever_else_is_left_to_the_strict_parser() {
+        let text = r#"{"a":1,"b":"x\ny","c":0.5,"d":[{"x":true},{}]}"#;
+        assert!(is_exact(text));
+        for (old, new) in [
+            ("1", "01"),
+            ("1", "1.0"),
+            ("1", "-1"),
+            ("1", "+1"),
+            ("1", "1e0"),
+            ("1", "4294967296"),
+            ("0.5", "0.50"),
+            ("0.5", "5e-1"),
+            ("0.5", "1"),
+            ("0.5", "1e999"),
+            ("0.5", "NaN"),
+            (r#""x\ny""#, "null"),
+            (r"\n", r"\u000a"),
+            (r"\n", r"\/"),
+            (r"\n", r"\u0041"),
+            (r"\n", r"\u001F"),
+            (r"\n", r"\ud800"),
+            (r"\n", "\n"),
+            (r"\n", "\u{1}"),
+            (r"\n", "\""),
+            (r#""a""#, r#""z""#),
+            (r#""a":1,"#, ""),
+            (r#""a":1,"#, r#""a":1,"a":1,"#),
+            (r#""a":1,"#, r#""a":1,"z":1,"#),
+            (r#","c":0.5"#, ""),
+            (r#"[{"x":true},{}]"#, r#"[{"x":true,"x":true}]"#),
+            (r#"[{"x":true},{}]"#, r#"[{"x":true},]"#),
+            (r#"[{"x":true},{}]"#, "[[]]"),
+            ("true", "True"),
+            ("}]}", "}]} "),
+            ("}]}", "}],}"),
+            ("}]}", "}]"),
+            ("{\"a", " {\"a"),
+            (",", ", "),
+            (":", " :"),
+        ] {
+            assert!(!is_exact(&text.replacen(old, new, 1)), "{old} {new}");
+        }
+        let order = r#"{"b":"x","a":1,"c":0.5,"d":[]}"#;
+        assert!(!is_exact(order));
+        let pretty = serde_json::to_string_pretty(&serde_json::from_str::<Sample>(text).unwrap()).unwrap();
+        assert!(is_exact(&pretty));
+        for at in 0..pretty.len() {
+            // No byte is passed over: without it, with another one, or with one more.
+            let (before, after) = pretty.split_at(at);
+            is_exact(&[before, &after[1..]].concat());
+            for other in [" ", "\n", "\t", "0", "x", ",", "\"", "\\", "{"] {
+                is_exact(&[before, other, &after[1..]].concat());
+                is_exact(&[before, other, after].concat());
+            }
+        }
     }
 }

@@ -248,15 +248,15 @@ macro_rules! record {
     };
     (
         @exact $Name:ident {
-            $( $(#[$field_meta:meta])* pub $field:ident : $Type:ty, )*
+            $( $(#[$field_meta:meta])* pub $field:ident $([$mark:ident])? : $Type:ty, )*
         }
     ) => {
         impl $crate::model::exact::Exact for $Name {
             fn exact(text: &mut $crate::model::exact::ExactText<'_>) -> Option<Self> {
                 text.open("{")?;
                 $(
-                    text.key(concat!("\"", stringify!($field), "\": "))?;
-                    let $field: $Type = $crate::model::exact::Exact::exact(text)?;
+                    let key = concat!("\"", stringify!($field), "\": ");
+                    let $field: $Type = $crate::model::record::record!(@next text, key, $($mark)?);
                 )*
                 text.close("}")?;
                 Some($Name { $($field,)* extra: $crate::model::record::Extra::default() })
@@ -330,6 +330,11 @@ macro_rules! record {
             }
         }
     };
+    (@next $text:ident, $key:ident, optional) => { $text.optional($key)? };
+    (@next $text:ident, $key:ident,) => {{
+        $text.key($key)?;
+        $crate::model::exact::Exact::exact($text)?
+    }};
     (@take $field:ident optional) => { $field.flatten() };
     (@take $field:ident) => { $field.ok_or_else(|| A::Error::missing_field(stringify!($field)))? };
     (@present $value:expr, optional) => { $value.is_some() };

@@ -304,7 +304,7 @@ fn row(claim: &mut Claim, round: RoundNumber, files: &RoundFiles, left: &Player,
     match (files.report(round, left, right), walkover(has(left), has(right))) {
         (Some((_, report)), _) => claim.same(format_args!("{left},{right}: margin"), &found, &report.margin),
         (None, Some(expected)) => {
-            claim.same(format_args!("{left},{right}: margin without generations"), &found, &expected)
+            claim.same(format_args!("{left},{right}: margin without generations"), &found, &expected);
         }
         (None, None) => claim.fail(format!("{left},{right}: margin {found} has no match report")),
     }

@@ -27,6 +27,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use serde::Serialize;
 
+pub use self::audits::RequestBasis;
 use self::in_force::{ClaimTerms, InForce};
 use super::seed::OnChain;
 use super::stage_table::{has_reached, last_of_round};
@@ -356,8 +357,8 @@ pub struct VerifyFacts<'a> {
     pub snapshot: &'a Snapshot,
     /// The settings in force for each claim.
     pub rules: InForce,
-    /// For each audit request, the round in the commit that added it.
-    pub requests: BTreeMap<(RoundNumber, Hotkey), Then<RequestView>>,
+    /// What each audit request rests on, by the files of the commit that added it.
+    pub requests: BTreeMap<(RoundNumber, Hotkey), Then<RequestBasis>>,
     /// For match reports whose inputs have changed since, or may have: those inputs as they were.
     pub matches: BTreeMap<Reported, Then<MatchView>>,
     /// Files replaced after matches were played on them, with the last commit that did so.
