@@ -13,7 +13,7 @@ use memchr::memchr2;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::record::Entries;
+use super::record::{Entries, MOST_KEPT};
 
 /// A value that can be read from exactly the text that is written for it.
 pub(crate) trait Exact: Sized {
@@ -111,6 +111,16 @@ impl<'a> ExactText<'a> {
         T::exact(self).map(Some)
     }
 
+    /// One of two values. A long one is left to the strict parser, which counts the values within it.
+    pub(crate) fn either<A: Exact, B: Exact, T>(&mut self, one: fn(A) -> T, other: fn(B) -> T) -> Option<T> {
+        let before = self.clone();
+        let read = A::exact(self).map(one).or_else(|| {
+            *self = before.clone();
+            B::exact(self).map(other)
+        });
+        read.filter(|_| before.rest.len() - self.rest.len() < MOST_KEPT)
+    }
+
     /// Passes over characters that end in a space, where there are any.
     fn spaced(&mut self, characters: &str) -> Option<()> {
         self.pass(if self.compact { characters.strip_suffix(' ')? } else { characters })
@@ -139,11 +149,11 @@ impl<'a> ExactText<'a> {
         same_when_written(self.take(length)?).map(Cow::Owned)
     }
 
-    /// A number of this type.
-    fn number<T: Serialize + DeserializeOwned>(&mut self) -> Option<T> {
+    /// The text of a number.
+    fn number(&mut self) -> Option<&'a str> {
         let within = |byte: u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
         let length = self.rest.bytes().position(|byte| !within(byte)).unwrap_or(self.rest.len());
-        same_when_written(self.take(length)?)
+        self.take(length)
     }
 }
 
@@ -192,33 +202,28 @@ pub(crate) use exact_strings;
 
 impl Exact for f64 {
     fn exact(text: &mut ExactText<'_>) -> Option<Self> {
-        text.number()
+        match text.number()? {
+            // By far the most frequent one.
+            "0.0" => Some(0.0),
+            number => same_when_written(number),
+        }
     }
 }
 
-impl Exact for i64 {
-    fn exact(text: &mut ExactText<'_>) -> Option<Self> {
-        text.number()
-    }
+/// Implements [`Exact`] for whole numbers: digits without a leading zero.
+macro_rules! exact_integers {
+    ($($Type:ty),*) => {
+        $(impl Exact for $Type {
+            fn exact(text: &mut ExactText<'_>) -> Option<Self> {
+                let number = text.number()?;
+                let digits = number.strip_prefix('-').unwrap_or(number);
+                let plain = digits.starts_with(|first: char| first.is_ascii_digit() && first != '0');
+                (plain || number == "0").then(|| number.parse().ok())?
+            }
+        })*
+    };
 }
-
-impl Exact for u64 {
-    fn exact(text: &mut ExactText<'_>) -> Option<Self> {
-        text.number()
-    }
-}
-
-impl Exact for u8 {
-    fn exact(text: &mut ExactText<'_>) -> Option<Self> {
-        text.number()
-    }
-}
-
-impl Exact for u32 {
-    fn exact(text: &mut ExactText<'_>) -> Option<Self> {
-        text.number()
-    }
-}
+exact_integers!(u8, u32, u64, i64);
 
 impl Exact for bool {
     fn exact(text: &mut ExactText<'_>) -> Option<Self> {

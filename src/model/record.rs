@@ -26,7 +26,7 @@ pub struct Extra(Vec<(usize, String, Value)>);
 const MOST_EXTRA: usize = 64;
 
 /// The most values under one unknown key, for the same reason.
-const MOST_KEPT: usize = 8192;
+pub(crate) const MOST_KEPT: usize = 8192;
 
 /// The deepest nesting under an unknown key.
 const DEEPEST: usize = 32;

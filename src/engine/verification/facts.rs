@@ -1,6 +1,6 @@
 //! The facts that the checks of `verify` and `report` need besides the files, looked up in the history.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -20,7 +20,7 @@ use crate::model::limits::Budget;
 use crate::model::prompts::PromptList;
 use crate::model::require_audit::{AuditRequest, AuditRequests};
 use crate::model::seed::SeedFile;
-use crate::model::snapshot::{RoundFiles, Slot, Snapshot};
+use crate::model::snapshot::{RoundFiles, Slot, Snapshot, Source};
 use crate::rules::checks::{RequestBasis, RequestView, Then, VerifyFacts};
 use crate::rules::seed::OnChain;
 use crate::world::chain::Chain;
@@ -162,10 +162,7 @@ impl<'a> Past<'a> {
 
     fn basis(&self, snapshot: &Snapshot, asked: &Asked<'_>, budget: &Budget) -> Result<Then<RequestBasis>> {
         match (asked.origin, snapshot.config.get()) {
-            (FileOrigin::Commit(at), _) => match self.commit(at) {
-                Some(commit) => self.basis_in(commit, asked, budget),
-                None => Ok(Then::Unknown),
-            },
+            (FileOrigin::Commit(at), _) => self.basis_in(at, asked, budget),
             // Not committed yet: it was added with the files on disk.
             (FileOrigin::Here, Some(config)) => {
                 let (settings, files) = (config.settings.clone(), Arc::new(asked.files.clone()));
@@ -176,33 +173,33 @@ impl<'a> Past<'a> {
         }
     }
 
-    fn basis_in(&self, commit: &Commit, asked: &Asked<'_>, budget: &Budget) -> Result<Then<RequestBasis>> {
-        let (round, right) = (asked.round, Player::Miner(asked.hotkey.clone()));
-        let tree = self.origins.checkout.git.tree(&commit.id)?.within([format!("rounds/{round}/{right}")]);
-        let same = self.unchanged(tree.files()?, asked, &right)?;
-        let wanted = |file: &FileKind| match file {
-            FileKind::Round(of, RoundFile::Submissions | RoundFile::Seed | RoundFile::Matrix) => *of == round,
-            FileKind::Player(of, player, PlayerFile::Report(name)) => {
-                *of == round && *player == right && !same.contains(name)
+    fn basis_in(&self, at: usize, asked: &Asked<'_>, budget: &Budget) -> Result<Then<RequestBasis>> {
+        let (round, origins) = (asked.round, self.origins);
+        let settings = self.settings(origins.blob_at(&FileKind::Config, at)?)?;
+        let (Some(commit), Some(settings)) = (self.commit(at), settings) else { return Ok(Then::Unknown) };
+        let mut blobs = origins.reports_at(round, &Player::Miner(asked.hotkey.clone()), at)?;
+        for file in RESTED_ON.map(|file| FileKind::Round(round, file)) {
+            if let Some(blob) = origins.blob_at(&file, at)? {
+                blobs.insert(file, blob);
             }
-            file => file.round() == Some(round) && is_audit(file),
-        };
-        let Some(settings) = self.settings(tree.files()?.get(&FileKind::Config.path()))? else {
-            return Ok(Then::Unknown);
-        };
-        let mut then = Snapshot::load_within(self.origins.checkout.format, &tree, wanted, budget)?;
+        }
+        // Most files are still as they were then, and are not read again.
+        let (mut same, mut versions) = (Vec::new(), Versions { origins, blobs: BTreeMap::new() });
+        for (file, blob) in blobs {
+            if was_read(asked.files, &file) && origins.blob_now(&file)? == Some(blob) {
+                same.push(file);
+            } else {
+                versions.blobs.insert(file.path(), blob);
+            }
+        }
+        let mut then = Snapshot::load_within(origins.checkout.format, &versions, |_| true, budget)?;
         if self.read.fetch_add(budget.used(), Ordering::Relaxed) > self.most_read() {
             return Err(self.too_much("what its audit requests rest on is too large"));
         }
-        let earlier = self.audits_before(commit, round)?;
         let mut files = then.rounds.remove(&round).unwrap_or_default();
-        if let Some(reports) = asked.files.players.get(&right).map(|own| &own.reports).filter(|_| !same.is_empty()) {
-            let own = files.players.entry(right).or_default();
-            same.iter().for_each(|name| own.reports.share(name, reports));
-        }
-        let view = RequestView { settings, files: Arc::new(files), earlier };
-        let short = commit.id.get(..10).unwrap_or(&commit.id);
-        Ok(Then::At(short.to_owned(), RequestBasis::of(&view, asked.hotkey)))
+        same.iter().for_each(|file| take_over(&mut files, file, asked.files));
+        let view = RequestView { settings, files: Arc::new(files), earlier: self.audits_before(commit, round)? };
+        Ok(Then::At(origins.short(at), RequestBasis::of(&view, asked.hotkey)))
     }
 
     /// The most bytes of past files that all requests together may rest on: a hundred times those of real ones.
@@ -211,35 +208,16 @@ impl<'a> Past<'a> {
     }
 
     /// The settings in a blob of config.json; `None` if there are none, or they do not parse.
-    fn settings(&self, blob: Option<&BlobId>) -> Result<Option<Settings>> {
+    fn settings(&self, blob: Option<BlobId>) -> Result<Option<Settings>> {
         let Some(blob) = blob else { return Ok(None) };
         let known = || self.settings.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(settings) = known().get(blob) {
+        if let Some(settings) = known().get(&blob) {
             return Ok(settings.clone());
         }
-        let config = self.origins.parsed_within::<ConfigFile>(&FileKind::Config, blob, &self.budget)?;
+        let config = self.origins.parsed_within::<ConfigFile>(&FileKind::Config, &blob, &self.budget)?;
         let settings = config.map(|config| config.settings);
-        known().insert(*blob, settings.clone());
+        known().insert(blob, settings.clone());
         Ok(settings)
-    }
-
-    /// The names of a player's reports that were read from disk and have not changed since a commit with these blobs: most,
-    /// as reports are not changed once they are recorded.
-    fn unchanged(
-        &self,
-        then: &BTreeMap<String, BlobId>,
-        asked: &Asked<'_>,
-        right: &Player,
-    ) -> Result<BTreeSet<String>> {
-        let mut same = BTreeSet::new();
-        for name in asked.files.players.get(right).iter().flat_map(|own| own.reports.keys()) {
-            let file = FileKind::Player(asked.round, right.clone(), PlayerFile::Report(name.clone()));
-            let blob = then.get(&file.path());
-            if blob.is_some() && self.origins.blob_now(&file)?.as_ref() == blob {
-                same.insert(name.clone());
-            }
-        }
-        Ok(same)
     }
 
     /// A round's audits as each earlier commit left them, newest first, ending with the state before any audit.
@@ -274,11 +252,10 @@ impl<'a> Past<'a> {
 
     /// A round's audits as a commit left them; `None` if there were none.
     fn audits_at(&self, commit: Option<usize>, round: RoundNumber) -> Result<Option<Arc<RoundFiles>>> {
-        let Some(commit) = commit.and_then(|at| self.commit(at)) else { return Ok(None) };
-        let tree = self.origins.checkout.git.tree(&commit.id)?;
+        let Some(at) = commit else { return Ok(None) };
         let files = [RoundFile::GenerationAudits, RoundFile::SourceAudit].map(|file| FileKind::Round(round, file));
         let [made, source] = &files;
-        let blobs = [tree.blob_id(&made.path())?, tree.blob_id(&source.path())?];
+        let blobs = [self.origins.blob_at(made, at)?, self.origins.blob_at(source, at)?];
         let known = || self.audits.lock().unwrap_or_else(PoisonError::into_inner);
         if blobs == [None, None] {
             return Ok(None);
@@ -334,6 +311,55 @@ impl<'a> Past<'a> {
         self.budget.check()?;
         lists.insert(blob, list.clone());
         Ok(list)
+    }
+}
+
+/// The files of a round that an audit request rests on, beside the miner's reports.
+const RESTED_ON: [RoundFile; 5] =
+    [RoundFile::Submissions, RoundFile::Seed, RoundFile::Matrix, RoundFile::GenerationAudits, RoundFile::SourceAudit];
+
+/// Was this file of the round read from disk?
+fn was_read(files: &RoundFiles, file: &FileKind) -> bool {
+    match file {
+        FileKind::Round(_, file) => !files.is_missing(*file),
+        FileKind::Player(_, player, PlayerFile::Report(name)) => {
+            files.players.get(player).is_some_and(|own| own.reports.contains_key(name))
+        }
+        _ => false,
+    }
+}
+
+/// Takes a file that an audit request rests on over from the round as it is today.
+fn take_over(files: &mut RoundFiles, file: &FileKind, today: &RoundFiles) {
+    match file {
+        FileKind::Round(_, RoundFile::Submissions) => files.submissions = today.submissions.clone(),
+        FileKind::Round(_, RoundFile::Seed) => files.seed = today.seed.clone(),
+        FileKind::Round(_, RoundFile::Matrix) => files.matrix = today.matrix.clone(),
+        FileKind::Round(_, RoundFile::GenerationAudits) => files.generation_audits = today.generation_audits.clone(),
+        FileKind::Round(_, RoundFile::SourceAudit) => files.source_audit = today.source_audit.clone(),
+        FileKind::Player(_, player, PlayerFile::Report(name)) => {
+            if let Some(own) = today.players.get(player) {
+                files.players.entry(player.clone()).or_default().reports.share(name, &own.reports);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Committed versions of files, by path.
+struct Versions<'a> {
+    origins: &'a Origins<'a>,
+    blobs: BTreeMap<String, BlobId>,
+}
+
+impl Source for Versions<'_> {
+    fn list(&self) -> Result<Vec<String>> {
+        Ok(self.blobs.keys().cloned().collect())
+    }
+
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
+        let Some((blob, file)) = self.blobs.get(path).zip(FileKind::of_path(path)) else { return Ok(None) };
+        self.origins.reader().file(&file, blob).map(Some)
     }
 }
 
