@@ -276,7 +276,7 @@ impl<K: Exact + Hash + Eq, V: Exact> Exact for Entries<K, V> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::record::record;
+    use crate::model::record::{Extra, record};
 
     record! {
         /// For these tests.
@@ -298,8 +298,10 @@ mod tests {
         let pretty = strict.as_ref().map(|value| serde_json::to_string_pretty(value).unwrap());
         let compact = strict.as_ref().map(|value| serde_json::to_string(value).unwrap());
         let (read, line) = (read::<Sample>(text.as_bytes()), read_line::<Sample>(text));
-        assert_eq!(read.is_some(), pretty.as_deref() == Some(text), "{text}");
-        assert_eq!(line.is_some(), compact.as_deref() == Some(text), "{text}");
+        // Keys that this version does not know are the strict parser's, too.
+        let known = strict.as_ref().is_some_and(|value| value.extra == Extra::default());
+        assert_eq!(read.is_some(), known && pretty.as_deref() == Some(text), "{text}");
+        assert_eq!(line.is_some(), known && compact.as_deref() == Some(text), "{text}");
         assert!(read.is_none() || read == strict, "{text}");
         assert!(line.is_none() || line == strict, "{text}");
         read.is_some() || line.is_some()
@@ -311,7 +313,7 @@ mod tests {
             r#"{"a":1,"c":null,"d":[]}"#,
             r#"{"a":0,"b":"","c":-0.0,"d":[{}]}"#,
             r#"{"a":4294967295,"b":"\u0000\u001f \b\t\n\f\r\"\\ é😀","c":1e-7,"d":[{"x":true,"\"":false},{"y":false}]}"#,
-            r#"{"a":1,"b":"\\","c":5.3822994232177734e-5,"d":[{"":true}]}"#,
+            r#"{"a":1,"b":"\\","c":0.000053822994232177734,"d":[{"":true}]}"#,
         ] {
             assert!(is_exact(text), "{text}");
             let value: serde_json::Value = serde_json::from_str(text).unwrap();
