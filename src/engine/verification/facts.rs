@@ -359,7 +359,7 @@ impl Source for Versions<'_> {
 
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
         let Some((blob, file)) = self.blobs.get(path).zip(FileKind::of_path(path)) else { return Ok(None) };
-        self.origins.reader().file(&file, blob).map(Some)
+        self.origins.read(&file, blob).map(Some)
     }
 }
 

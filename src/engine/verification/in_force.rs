@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::commits::Checkout;
 use crate::base::error::Result;
@@ -38,6 +38,8 @@ pub(crate) struct Origins<'a> {
     reports: HashMap<(RoundNumber, &'a Player), Vec<&'a FileKind>>,
     /// Is each commit's parent the one before it in the list?
     linear: bool,
+    /// Readers that are not in use. A version of a file is mostly a delta against another one, which they may still know.
+    readers: Mutex<Vec<GitReader>>,
 }
 
 impl<'a> Origins<'a> {
@@ -54,7 +56,7 @@ impl<'a> Origins<'a> {
             }
         }
         let linear = commits.iter().enumerate().all(|(at, commit)| commit.parent == at.checked_sub(1));
-        Origins { checkout, changes, reports, linear }
+        Origins { checkout, changes, reports, linear, readers: Mutex::default() }
     }
 
     /// A player's match reports in the commit at this index, with their blobs.
@@ -149,7 +151,7 @@ impl<'a> Origins<'a> {
         let bytes = match self.checkout.content(blob) {
             Some(bytes) => bytes,
             None => {
-                read = self.reader().file(file, blob)?;
+                read = self.read(file, blob)?;
                 &read
             }
         };
@@ -163,15 +165,21 @@ impl<'a> Origins<'a> {
         blob: &BlobId,
         budget: &Budget,
     ) -> Result<Option<T>> {
-        let bytes = self.reader().file(file, blob)?;
+        let bytes = self.read(file, blob)?;
         // The parsed form takes about as much memory again.
         budget.take(2 * bytes.len() as u64);
         budget.check()?;
         Ok(file::read_as(self.checkout.format, file, &bytes).ok().map(|(value, _)| value))
     }
 
-    pub(crate) fn reader(&self) -> GitReader {
-        self.checkout.git.reader()
+    /// The bytes of a committed version of a file.
+    pub(crate) fn read(&self, file: &FileKind, blob: &BlobId) -> Result<Vec<u8>> {
+        let readers = || self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let free = readers().pop();
+        let reader = free.unwrap_or_else(|| self.checkout.git.reader());
+        let bytes = reader.file(file, blob);
+        readers().push(reader);
+        bytes
     }
 
     /// May a file differ now from the commit at this index?
