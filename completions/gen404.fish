@@ -236,7 +236,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_su
 complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "show" -d 'Print every setting with its origin: a default, a line of the file, a variable or a flag'
 complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c gen404 -n "__fish_gen404_using_subcommand log" -l last -d 'Show only the newest entries' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand log" -l since -d 'Show only runs from this time or day on (UTC)' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand log" -l since -d 'Show only runs from this time or day on (UTC); 17:48 is the last time that it was 17:48' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand log" -l round -d 'Show only runs in this round' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand log" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -f -a "(__fish_complete_directories)"
 complete -c gen404 -n "__fish_gen404_using_subcommand log" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
@@ -546,11 +546,23 @@ complete -c gen404 -n "__fish_gen404_using_subcommand lease" -s h -l help -d 'Pr
 complete -c gen404 -n "__fish_gen404_using_subcommand lease" -s V -l version -d 'Print version'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l round -d 'Only this round' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l from -d 'Check the competition that this commit belongs to, as it ended, and its commits from this one on' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l expect -d 'Fail unless this commit, or one that begins with these digits (7 or more), is checked out or in its history' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l heads -d 'Where the heads that were verified last are remembered; nowhere, if empty [default: gen404/heads.json in $XDG_STATE_HOME, or in ~/.local/state]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l signers -d 'Check that commits are signed by the signers in this file (git\'s allowed signers): all but those before --from, or before the first signed one' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l revoked -d 'Keys in this file (a list of public keys, or a KRL) do not count' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l receipt -d 'Write what was verified and found to this file: the same bytes on every machine, to be signed or compared' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l check-receipt -d 'Compare with the receipt in this file, and name each difference. --history, --round and --from are as it says' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l network -d 'The chain\'s network: finney, archive, latent-lite, test, devnet, local, or a comma-separated list of node URLs in order of preference [env: SUBTENSOR_NETWORK]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l archive -d 'URLs of archive nodes, asked for state that the others have discarded' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l netuid -d 'The subnet [env: NETUID] [default: 17]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l chain-file -d 'Read the chain from this JSON file' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l sample -d 'Fetch only this many of each player\'s models, with their previews' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l judge -d 'Also ask your own judge about this many of the recorded duels again, in both orders, and say how often it agrees' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l seed -d 'Draws the duels that are judged again' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l judge-url -d 'The judge: an OpenAI-compatible endpoint, up to and including /v1 [env: OPENAI_BASE_URL]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l model -d 'The judge\'s model' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l question -d 'Ask the question in this file: TOML with system, prompt, first, second and task' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l judge-concurrency -d 'Judge calls in flight [default: 16]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l store-dir -d 'The folder of the objects, instead of a bucket' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l cdn-url -d 'The base of the objects\' public URLs [env: CDN_URL]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -f -a "(__fish_complete_directories)"
@@ -559,8 +571,10 @@ complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l log-format -d '
 json\t'A JSON object a line'"
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l history -d 'Also check what each commit did, and compare the working tree with the last one'
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l accept-rewrite -d 'Accept a history that does not contain the head verified last, and remember its own head from now on'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l chain -d 'Also check each seed\'s drand round or block hash against the chain'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l objects -d 'Also fetch the stored objects, and compare them with their sums and previews'
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l inline-images -d 'Send the images themselves to the judge, instead of their URLs'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l allow-private-cdn -d 'Fetch objects from non-public hosts (sandbox, tests)'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l json -d 'Print the result as JSON'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l dry-run -d 'Show what would be written, and write nothing'
@@ -668,6 +682,10 @@ complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l rounds -d 'Rou
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l miners -d 'Miners, 6 to 64: six with a role of their own, the rest plain [default: 7]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l prompts -d 'Prompts in a round, 1 to 128 [default: 10]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l port -d 'The port of all servers; 0 picks a free one [default: 24404, or the next free one]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l judge -d 'How the judge behaves, to see what `verify` makes of it [default: honest]' -r -f -a "honest\t'It answers what it sees'
+lies\t'Its operator records a winner that its answers do not give: `verify` finds it'
+first\t'It favours the model that it is shown first'
+random\t'It mixes the two models up at random'"
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -f -a "(__fish_complete_directories)"
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l log-format -d 'Write lines for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'

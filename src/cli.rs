@@ -6,7 +6,7 @@ mod complete;
 
 use std::path::PathBuf;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser as _, ValueHint};
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
@@ -527,7 +527,7 @@ fn reason(text: &str) -> Result<String, &'static str> {
 pub struct LeaseArgs {
     /// Take away the announcements of this host, or of all: for a host that is dead. A run that works on loses its
     /// lease, and stops
-    #[arg(long, value_name = "HOST", num_args = 0..=1)]
+    #[arg(long, value_name = "HOST", num_args = 0..=1, add = complete::lease_hosts())]
     #[allow(clippy::option_option, reason = "the flag, and its value")]
     pub release: Option<Option<String>>,
 }
@@ -575,9 +575,9 @@ pub struct LogArgs {
     /// Show only the newest entries
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = count::<usize, 1, 1_000_000>)]
     pub last: usize,
-    /// Show only runs from this time or day on (UTC)
+    /// Show only runs from this time or day on (UTC); 17:48 is the last time that it was 17:48
     #[arg(long, value_name = "TIME", value_parser = text::since)]
-    pub since: Option<DateTime<Utc>>,
+    pub(crate) since: Option<text::Since>,
     /// Show only runs that failed or were killed
     #[arg(long)]
     pub failed: bool,
@@ -606,7 +606,7 @@ pub struct LeaderArgs {
 }
 
 /// Flags of `verify`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct VerifyArgs {
     /// Only this round
     #[arg(long, value_name = "N", add = complete::rounds())]
@@ -617,6 +617,9 @@ pub struct VerifyArgs {
     /// Check the competition that this commit belongs to, as it ended, and its commits from this one on
     #[arg(long, value_name = "COMMIT", requires = "history", conflicts_with_all = ["chain", "objects"])]
     pub from: Option<String>,
+    /// What else is asked of the history, and receipts
+    #[command(flatten)]
+    pub past: PastArgs,
     /// Also check each seed's drand round or block hash against the chain
     #[arg(long)]
     pub chain: bool,
@@ -629,12 +632,62 @@ pub struct VerifyArgs {
     /// Fetch only this many of each player's models, with their previews
     #[arg(long, value_name = "K", requires = "objects", value_parser = count::<usize, 1, 1_000_000>)]
     pub sample: Option<usize>,
+    /// Also ask your own judge about this many of the recorded duels again, in both orders, and say how often it agrees
+    ///
+    /// Says first what that takes; with --dry-run, only that. Answers are kept, so a run that was killed goes on where it
+    /// was. Nothing that the judge says is a failure.
+    #[arg(long, value_name = "K", conflicts_with = "from", value_parser = count::<usize, 1, 1_000_000>)]
+    pub judge: Option<usize>,
+    /// Draws the duels that are judged again
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "judge", value_parser = text::whole::<u64>)]
+    pub seed: u64,
+    /// Which judge to ask
+    #[command(flatten)]
+    pub judge_args: JudgeArgs,
+    /// Judge calls in flight [default: 16]
+    #[arg(long, value_name = "N", requires = "judge", value_parser = text::whole::<usize>)]
+    pub judge_concurrency: Option<usize>,
     /// Fetch objects from non-public hosts (sandbox, tests)
     #[arg(long)]
     pub allow_private_cdn: bool,
     /// Where objects are
     #[command(flatten)]
     pub store: StoreArgs,
+}
+
+/// Flags of `verify` on the history as a whole, and on receipts.
+#[derive(Debug, Clone, Default, Args)]
+pub struct PastArgs {
+    /// Fail unless this commit, or one that begins with these digits (7 or more), is checked out or in its history
+    #[arg(long, value_name = "COMMIT", value_parser = commit_digits)]
+    pub expect: Option<String>,
+    /// Where the heads that were verified last are remembered; nowhere, if empty [default: gen404/heads.json in
+    /// $XDG_STATE_HOME, or in ~/.local/state]
+    #[arg(long, value_name = "FILE", env = "GEN404_HEADS",
+        value_parser = OsStringValueParser::new().map(PathBuf::from))]
+    pub heads: Option<PathBuf>,
+    /// Accept a history that does not contain the head verified last, and remember its own head from now on
+    #[arg(long)]
+    pub accept_rewrite: bool,
+    /// Check that commits are signed by the signers in this file (git's allowed signers): all but those before --from,
+    /// or before the first signed one
+    #[arg(long, value_name = "FILE")]
+    pub signers: Option<PathBuf>,
+    /// Keys in this file (a list of public keys, or a KRL) do not count
+    #[arg(long, value_name = "FILE", requires = "signers")]
+    pub revoked: Option<PathBuf>,
+    /// Write what was verified and found to this file: the same bytes on every machine, to be signed or compared
+    #[arg(long, value_name = "FILE", conflicts_with = "sample")]
+    pub receipt: Option<PathBuf>,
+    /// Compare with the receipt in this file, and name each difference. --history, --round and --from are as it says
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["sample", "receipt"])]
+    pub check_receipt: Option<PathBuf>,
+}
+
+/// The first digits of a commit's id, or all of them.
+fn commit_digits(text: &str) -> Result<String, &'static str> {
+    let fits = (7..=40).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if fits { Ok(text.to_owned()) } else { Err("7 to 40 hex digits of a commit's id are needed") }
 }
 
 /// Flags of `check`.
@@ -750,6 +803,9 @@ pub struct SandboxArgs {
     /// The port of all servers; 0 picks a free one [default: 24404, or the next free one]
     #[arg(long, value_name = "PORT")]
     pub port: Option<u16>,
+    /// How the judge behaves, to see what `verify` makes of it [default: honest]
+    #[arg(long, value_name = "MODE", value_enum)]
+    pub judge: Option<SandboxJudge>,
     /// Keep the servers running after the play, until Ctrl-C
     #[arg(long)]
     pub keep_serving: bool,
@@ -757,6 +813,19 @@ pub struct SandboxArgs {
     /// until Ctrl-C
     #[arg(long)]
     pub by_hand: bool,
+}
+
+/// How a sandbox's judge behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum SandboxJudge {
+    /// It answers what it sees
+    Honest,
+    /// Its operator records a winner that its answers do not give: `verify` finds it
+    Lies,
+    /// It favours the model that it is shown first
+    First,
+    /// It mixes the two models up at random
+    Random,
 }
 
 /// A count that is out of bounds, or not a number.

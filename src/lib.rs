@@ -35,7 +35,7 @@
 //! | miner_generation to duels | `builds` | GitHub or a registry | `builds.json` |
 //! | miner_generation to duels | `baseline` | pods, the object store | `generated.json`, `pod_stats.json`, `SHA256SUMS` in `leader/` |
 //! | after the deadline | `download` | miners' servers, the object store | `submitted.json`, `refusals.json` and `SHA256SUMS` of each miner |
-//! | duels | `duel` | the judge | `duels_<left>.json`, `matches_matrix.csv`, `require_audit.json`, at the end `winner.json` |
+//! | duels | `duel` | the judge | `question.toml`, `answers_<left>.jsonl`, `duels_<left>.json`, `matches_matrix.csv`, `require_audit.json`, at the end `winner.json` |
 //! | duels | `audit` | pods, the object store, distances | `generated.json`, `pod_stats.json`, `SHA256SUMS`, `generation_audits.json` |
 //! | finalizing | `finalize` | the chain's block | `leader.json`, the next round's `schedule.json` |
 //!

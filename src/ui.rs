@@ -20,7 +20,7 @@ use serde_json::{Map, Value, json};
 use self::log::Log;
 pub use self::log::LogFormat;
 pub use self::progress::{Bar, Phases};
-pub use self::report::{Basis, DUE, Ended, Failed, Line, Report};
+pub use self::report::{Basis, DUE, Ended, Failed, Line, Report, Server};
 pub use self::screen::Screen;
 use crate::base::error::{Error, Kind};
 use crate::base::text::{cut, visible, visible_json};
@@ -115,6 +115,12 @@ impl Ui {
     #[must_use]
     pub fn warnings(&self) -> IndexSet<String> {
         locked(&self.warnings).clone()
+    }
+
+    /// Is more output than usual wanted?
+    #[must_use]
+    pub fn is_verbose(&self) -> bool {
+        self.verbosity == Verbosity::Verbose
     }
 
     /// Is the result to be JSON?

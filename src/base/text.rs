@@ -4,13 +4,22 @@ use std::borrow::Cow;
 use std::num::{IntErrorKind, ParseIntError};
 use std::str::FromStr;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 
 /// `1 prompt`, `2 prompts`.
 #[must_use]
 pub(crate) fn counted(count: impl TryInto<u64>, one: &str, many: &str) -> String {
     let count = count.try_into().unwrap_or(u64::MAX);
     format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// Hours with two digits, and never none where there were some.
+#[must_use]
+pub(crate) fn hours(hours: f64) -> String {
+    match hours {
+        some if some > 0.0 && some < 0.005 => "under 0.01".to_owned(),
+        hours => format!("{hours:.2}"),
+    }
 }
 
 /// A time as every message shows it.
@@ -40,11 +49,41 @@ pub(crate) fn day(text: &str) -> Result<NaiveDate, &'static str> {
     text.parse().map_err(|_| "expected a day such as 2026-05-31")
 }
 
-/// As [`whole`], for a UTC time or the beginning of a day.
-pub(crate) fn since(text: &str) -> Result<DateTime<Utc>, &'static str> {
-    let day = || text.parse::<NaiveDate>().ok().map(|day| day.and_time(chrono::NaiveTime::MIN).and_utc());
+/// A time given on the command line (UTC).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Since {
+    /// This time.
+    At(DateTime<Utc>),
+    /// This time of the day, when it was last.
+    Last(NaiveTime),
+}
+
+impl Since {
+    /// The time, as seen at `now`.
+    pub(crate) fn before(self, now: DateTime<Utc>) -> DateTime<Utc> {
+        match self {
+            Since::At(at) => at,
+            Since::Last(time) => {
+                let today = now.date_naive().and_time(time).and_utc();
+                if today <= now { today } else { today - TimeDelta::days(1) }
+            }
+        }
+    }
+}
+
+/// As [`whole`], for a UTC time, the beginning of a day, or a time of the day.
+pub(crate) fn since(text: &str) -> Result<Since, &'static str> {
+    let text = text.trim().trim_end_matches(" UTC");
+    let day = || text.parse::<NaiveDate>().ok().map(|day| day.and_time(NaiveTime::MIN).and_utc());
     let time = DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc());
-    time.or_else(day).ok_or("expected a time such as 2026-05-31T02:00:00Z, or a day such as 2026-05-31")
+    // As `log` and `status` print it, with or without seconds.
+    let printed = ["%F %T", "%F %R", "%FT%T", "%FT%R"]
+        .iter()
+        .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok().map(|time| time.and_utc()));
+    let clock = ["%T", "%R"].iter().find_map(|form| NaiveTime::parse_from_str(text, form).ok());
+    let at = time.or_else(day).or(printed).map(Since::At);
+    at.or(clock.map(Since::Last))
+        .ok_or("expected a time such as 17:48 or 2026-05-31T02:00:00Z, or a day such as 2026-05-31")
 }
 
 /// The text cut to at most `longest` characters; a cut text ends in an ellipsis.
@@ -146,6 +185,17 @@ fn is_shapeless(code: u32) -> bool {
     )
 }
 
+/// A path as a word of a shell.
+#[must_use]
+pub(crate) fn in_shell(path: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@:,=".contains(c);
+    if !path.is_empty() && path.chars().all(is_plain) {
+        path.to_owned()
+    } else {
+        format!("'{}'", path.replace('\'', "'\\''"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,6 +205,15 @@ mod tests {
         \u{200b}\u{200c}\u{200d}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2060}\
         \u{2066}\u{2067}\u{2068}\u{2069}\u{206f}\u{2800}\u{3164}\u{e000}\u{fdd0}\u{fe0f}\u{feff}\u{ffa0}\u{fff9}\
         \u{1d173}\u{e0001}\u{e0041}\u{e0100}\u{10ffff}";
+
+    #[test]
+    fn a_path_is_one_word_of_a_shell() {
+        for (path, word) in
+            [("/a/b-1.x", "/a/b-1.x"), ("/a b", "'/a b'"), ("it's", "'it'\\''s'"), ("", "''"), ("$x", "'$x'")]
+        {
+            assert_eq!(in_shell(path), word);
+        }
+    }
 
     #[test]
     fn what_is_not_seen_is_written_out() {

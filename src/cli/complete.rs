@@ -4,6 +4,7 @@
 //! are plain words to every shell are offered: a shell inserts them into its command line as they are. A competition
 //! that cannot be read offers nothing: a line about it would end up in the middle of what is being typed.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -12,6 +13,7 @@ use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 use crate::base::files;
 use crate::model::file::{FileKind, RoundFile};
 use crate::model::ids::{Hotkey, RoundNumber};
+use crate::model::leases::{LARGEST, StepLeases};
 use crate::model::prompts::PromptList;
 use crate::model::stage::{CompetitionState, Stage};
 use crate::model::store::{Store, enclosing};
@@ -43,6 +45,17 @@ pub(crate) fn prompts() -> ArgValueCompleter {
             .iter()
             .filter(|prompt| prompt.stem().as_str().starts_with(typed) || prompt.url().starts_with(typed));
         offered(fitting.map(|prompt| prompt.url().to_owned()))
+    })
+}
+
+/// The hosts that have announced steps, as this one last saw them.
+pub(crate) fn lease_hosts() -> ArgValueCompleter {
+    completer(|store| {
+        let own = [".git/gen404", ".gen404"].into_iter().map(|own| Path::new(own).join("leases-seen.json"));
+        let read = own.filter_map(|path| files::read_own(&files::below(store.root(), &path).ok()?, LARGEST).ok()?);
+        let leases = read.filter_map(|bytes| StepLeases::parse(&bytes).ok()).flat_map(|seen| seen.leases);
+        let hosts: BTreeSet<String> = leases.map(|lease| lease.shown_host()).collect();
+        hosts.into_iter().collect()
     })
 }
 

@@ -110,6 +110,9 @@ impl Run<'_> {
             }
             lock => drop(lock?),
         }
+        if let Some(recorder) = self.recorder {
+            recorder.note(&std::mem::take(&mut self.report.facts));
+        }
         let mut attempts = Attempts::default();
         self.args.skip.iter().for_each(|command| attempts.skip(command));
         while !self.stop.is_wanted() {
@@ -132,11 +135,23 @@ impl Run<'_> {
                 self.idle = Some(instead(&context, &standing, block));
                 break;
             };
+            self.warn_of_one_change(&context);
             if !self.step(command, &what, &mut attempts) {
                 break;
             }
         }
         Ok(false)
+    }
+
+    /// Warns before another step is added to one that is not committed: the history will show both as one change.
+    fn warn_of_one_change(&self, context: &Context<'_>) {
+        if self.global.commit || self.global.dry_run || !context.moved_since_commit() {
+            return;
+        }
+        self.ui.warn_once(
+            "state.json is not as in the last commit, and this run commits nothing: to `verify --history` all steps since \
+             then are one change, which may pass over a stage; commit now, or use --commit, which commits each step",
+        );
     }
 
     /// Prepares the stage open: checks the pool, so that a bad line shows up before the seed is drawn, and skips `open`
@@ -169,7 +184,9 @@ impl Run<'_> {
         block.unwrap_or_else(|error| {
             // A stop is reported at the end of the run.
             if !self.stop.is_wanted() {
-                self.fail(None, &error);
+                let advice = "the round's next stage begins at a block, and waits for it; `gen404 doctor` asks each node of \
+                              [chain] network, and more can be named there";
+                self.fail(None, &if error.hints().is_empty() { error.hint(advice) } else { error });
             }
             self.blind = true;
             // `open` needs the same chain: do not try it either.

@@ -42,11 +42,11 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &AuditArgs, report: &mut Repor
     let lease = match announced {
         Announced::NotAsked => None,
         Announced::Ours(lease, others) => {
-            orders.leave_to(&lease.hotkeys, &others);
+            orders.leave_to(&context, &lease.hotkeys, &others);
             Some(lease)
         }
         Announced::Theirs(others) => {
-            orders.leave_to(&[], &others);
+            orders.leave_to(&context, &[], &others);
             None
         }
     };

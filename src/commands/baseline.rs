@@ -5,7 +5,7 @@ use crate::base::text::counted;
 use crate::cli::{BaselineArgs, Global};
 use crate::engine::common::{not_due, require_intact, schedule};
 use crate::engine::context::Context;
-use crate::engine::leases::{Announced, HeldLease, elsewhere};
+use crate::engine::leases::{Announced, HeldLease};
 use crate::engine::regenerating::baseline::{make, missing};
 use crate::engine::regenerating::{Tools, files_of};
 use crate::engine::runs::estimates::foresee_pods;
@@ -44,7 +44,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &BaselineArgs, report: &mut Re
     if global.dry_run {
         let open = lacks + if args.retry { missing } else { 0 };
         report.say(format!("would make {} of the leader with {}", counted(open, "output", "outputs"), leader.docker));
-        foresee_pods(&context, open as u64, report)?;
+        foresee_pods(&context, round, open as u64, report)?;
         report.note_files(files_of(round, &Player::Leader));
         return Ok(());
     }
@@ -52,7 +52,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &BaselineArgs, report: &mut Re
         Announced::NotAsked => None,
         Announced::Ours(lease, _) => Some(lease),
         Announced::Theirs(others) => {
-            let held: Vec<String> = others.iter().map(elsewhere).collect();
+            let held: Vec<String> = others.iter().map(|lease| context.elsewhere(lease)).collect();
             return Err(Error::not_due(format!("baseline waits: {}", held.join("; "))));
         }
     };

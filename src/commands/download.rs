@@ -3,15 +3,17 @@
 use serde_json::{Map, Value, json};
 
 use crate::base::error::{Error, Result};
+use crate::base::text::counted;
+use crate::base::url::{Host, HttpUrl};
 use crate::cli::{DownloadArgs, Global};
 use crate::engine::common::not_due;
 use crate::engine::context::{Context, Standing};
 use crate::engine::fetching::run::{Download, FetchTools, round};
 use crate::model::ids::{Block, Hotkey};
 use crate::model::stage::Stage;
-use crate::rules::download::{Tally, WantedMiners, all_recorded, tally};
+use crate::rules::download::{KnownFiles, MinerFiles, Reached, Tally, WantedMiners, all_recorded, reached, tally};
 use crate::rules::stages::{Due, due};
-use crate::ui::{Report, Ui};
+use crate::ui::{Report, Server, Ui};
 use crate::world::stop::Stop;
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &DownloadArgs, report: &mut Report) -> Result<()> {
@@ -42,7 +44,8 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &DownloadArgs, report: &mut Re
         no_previews: args.no_previews,
         allow_private_cdn: args.allow_private_cdn,
     };
-    let ended = download.fetch_all(&standing, lanes, &tools);
+    let ended = download.fetch_all(&standing, lanes.clone(), &tools);
+    report.servers.extend(lanes.iter().filter_map(|asked| server(asked, &download.known)));
     download.record_all(&mut standing, report)?;
     let round = round(&standing)?;
     let miners = round.miners(&wanted).map_err(Error::failed)?;
@@ -53,6 +56,32 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &DownloadArgs, report: &mut Re
             .hint("`gen404 doctor --stage download` asks the services that it needs")
             .hint("progress so far is saved: run it again to continue")
     })
+}
+
+/// The host of a URL, for messages.
+fn host(url: &str) -> Option<String> {
+    Some(match HttpUrl::parse(url).ok()?.host {
+        Host::Name(name) => name.to_owned(),
+        Host::Ip(ip) => ip.to_string(),
+    })
+}
+
+/// What became of a miner's server, if that is known.
+fn server(asked: &MinerFiles, known: &KnownFiles) -> Option<Server> {
+    let name = format!("CDN of {}", asked.hotkey);
+    let trouble = match reached(asked, known) {
+        Reached::Unknown => return None,
+        Reached::Yes => None,
+        Reached::No(why) => {
+            let at = asked.files.first().and_then(|(_, url)| host(url)).map(|host| format!(" from {host}"));
+            let at = at.unwrap_or_default();
+            let files = counted(asked.files.len(), "file", "files");
+            let hint = "it is the miner's to mend; then, before a match is played: `gen404 pause`, `gen404 resume --stage \
+                        downloading`, `gen404 download --retry-failed`";
+            Some((format!("none of {files} arrived{at}: {why}"), hint.to_owned()))
+        }
+    };
+    Some(Server { name, trouble })
 }
 
 /// Is the stage the one right after this command, with all files recorded?

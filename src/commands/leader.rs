@@ -37,11 +37,12 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &LeaderArgs, report: &mut Repo
         None => report.say(format!("block unknown, so the leader is unknown, too: {unknown}")),
     }
     for (what, entry) in lead.lines() {
-        let rest = 1.0 - entry.weight;
+        let (weight, rest) = (shown(entry.weight), shown(1.0 - entry.weight));
+        let burnt = if rest > 0.0 { format!(" (the other {rest} is burnt)") } else { String::new() };
         report.say(format!("{what}: {}, {}", entry.hotkey, in_force(entry)));
         report.say(format!("  program  {} at {}", entry.repo, entry.commit));
         report.say(format!("  image    {}", entry.docker));
-        report.say(format!("  weight   {} (the other {} is burnt)", shown(entry.weight), shown(rest)));
+        report.say(format!("  weight   {weight}{burnt}"));
     }
     report.detail(as_json(lead));
     Ok(())

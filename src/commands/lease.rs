@@ -1,5 +1,7 @@
 //! `gen404 lease`: which hosts have announced steps, and takes announcements away.
 
+use std::collections::BTreeSet;
+
 use chrono::Utc;
 use serde_json::json;
 
@@ -7,7 +9,6 @@ use crate::base::error::Result;
 use crate::base::text::time;
 use crate::cli::{Global, LeaseArgs};
 use crate::engine::context::Context;
-use crate::engine::leases::elsewhere;
 use crate::model::leases::StepLease;
 use crate::ui::{Report, Ui};
 
@@ -20,30 +21,38 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &LeaseArgs, report: &mut Repor
 }
 
 fn release(context: &Context<'_>, host: Option<&str>, report: &mut Report) -> Result<()> {
-    let gone = context.release_leases(host)?;
-    gone.iter().for_each(|lease| report.say(format!("released {}: {}", lease.command, elsewhere(lease))));
+    let (gone, left) = context.release_leases(host)?;
+    gone.iter().for_each(|lease| report.say(format!("released {}: {}", lease.command, context.elsewhere(lease))));
     if gone.is_empty() {
-        report.say(if host.is_some() { "nothing to release" } else { "no lease is left" });
+        report.say(host.map_or_else(|| "no lease is left".to_owned(), |host| none_of(host, &left)));
     }
     report.detail(json!({ "leases": gone }));
     Ok(())
 }
 
+/// Says that a host has announced nothing, and which hosts have.
+fn none_of(host: &str, all: &[StepLease]) -> String {
+    let hosts: BTreeSet<String> = all.iter().map(StepLease::shown_host).collect();
+    match hosts.into_iter().collect::<Vec<_>>().join(", ") {
+        hosts if hosts.is_empty() => format!("nothing to release: no host has announced a step, {host:?} neither"),
+        hosts => format!("nothing to release: {host:?} has announced no step; those of {hosts} are there"),
+    }
+}
+
 /// Shows them; with `release`, those that would be taken away.
 fn show(context: &Context<'_>, release: Option<Option<&str>>, report: &mut Report) -> Result<()> {
-    let mut leases = context.all_leases()?.leases;
-    if let Some(Some(host)) = release {
-        leases.retain(|lease| lease.shown_host() == host);
-    }
+    let all = context.all_leases()?.leases;
+    let wanted = |lease: &StepLease| release.flatten().is_none_or(|host| lease.shown_host() == host);
+    let (leases, others): (Vec<StepLease>, Vec<StepLease>) = all.into_iter().partition(wanted);
     let settings = &context.config.lease;
-    let skew = chrono::TimeDelta::from_std(settings.skew()).unwrap_or_default();
     for lease in &leases {
         let (would, taken) = (if release.is_some() { "would release " } else { "" }, time(lease.taken.at()));
-        let state = if lease.holds(Utc::now(), skew) { "" } else { ": expired" };
-        report.say(format!("{would}{}: {}, since {taken}{state}", named(lease), elsewhere(lease)));
+        let state = if lease.holds(Utc::now(), context.lease_skew()) { "" } else { ": expired" };
+        report.say(format!("{would}{}: {}, since {taken}{state}", named(lease), context.elsewhere(lease)));
     }
     if leases.is_empty() {
-        report.say("no host has announced a step");
+        let none = || "no host has announced a step".to_owned();
+        report.say(release.flatten().map_or_else(none, |host| none_of(host, &others)));
     }
     if !settings.enabled {
         report.say("this host announces nothing: [lease] is not enabled in its settings");

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use crate::base::error::{Error, Result};
+use crate::base::error::{Error, Kind, Result};
 use crate::base::text::{counted, time};
 use crate::cli::{Global, LogArgs};
 use crate::engine::runs::book::Book;
@@ -11,8 +11,8 @@ use crate::engine::runs::place::Place;
 use crate::engine::runs::record::{Outcome, RunRecord};
 use crate::engine::runs::streak::{Faults, Streak};
 use crate::engine::runs::summary::fault_json;
-use crate::model::ids::RoundNumber;
-use crate::model::stage::{Stage, Timestamp, round_in};
+use crate::model::stage::Stage;
+use crate::model::stage::{Timestamp, during, round_in};
 use crate::ui::{Report, Ui};
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &LogArgs, report: &mut Report) -> Result<()> {
@@ -49,10 +49,11 @@ struct Entry {
 /// The entries that are asked for, oldest first.
 fn entries(runs: Vec<RunRecord>, args: &LogArgs, each: bool) -> Vec<Entry> {
     let (mut faults, mut entries) = (Faults::default(), Vec::<Entry>::new());
+    let since = args.since.map(|since| since.before(Utc::now()));
     for run in runs {
         faults.follow(&run);
         let over: Vec<Streak> = faults.over.drain(..).map(|(fault, _)| fault).collect();
-        if !is_wanted(&run, args) {
+        if !is_wanted(&run, args, since) {
             continue;
         }
         match entries.last_mut() {
@@ -67,9 +68,9 @@ fn entries(runs: Vec<RunRecord>, args: &LogArgs, each: bool) -> Vec<Entry> {
     entries
 }
 
-fn is_wanted(run: &RunRecord, args: &LogArgs) -> bool {
+fn is_wanted(run: &RunRecord, args: &LogArgs, since: Option<DateTime<Utc>>) -> bool {
     let started = run.started.as_ref().map(Timestamp::at);
-    let in_time = args.since.is_none_or(|since| started.is_some_and(|started| started >= since));
+    let in_time = since.is_none_or(|since| started.is_some_and(|started| started >= since));
     let in_round = args.round.is_none_or(|round| [run.round, run.round_after].contains(&Some(round)));
     let failed = matches!(run.outcome, Outcome::Failed | Outcome::Killed);
     in_time && in_round && (failed || !args.failed)
@@ -77,13 +78,14 @@ fn is_wanted(run: &RunRecord, args: &LogArgs) -> bool {
 
 /// Does a run tell nothing that the one before it did not?
 fn is_same(before: &RunRecord, run: &RunRecord) -> bool {
-    let keys = |run: &RunRecord| run.errors().map(|error| error.key.clone()).collect::<Vec<_>>();
+    let keys = |run: &RunRecord| run.errors().chain(run.troubles()).map(|error| error.key.clone()).collect::<Vec<_>>();
     let alike = (&before.command, before.outcome, before.round, before.stage, before.exit)
         == (&run.command, run.outcome, run.round, run.stage, run.exit);
-    let nothing = run.files == 0 && run.commits.is_empty() && run.outcome != Outcome::Begun;
+    let nothing = run.files == 0 && run.commits.is_empty() && run.facts.is_empty() && run.outcome != Outcome::Begun;
     let quiet = matches!(run.outcome, Outcome::Idle) || keys(before) == keys(run) && before.waits == run.waits;
     let stays = run.stage_after == before.stage_after && run.round_after == before.round_after;
-    alike && nothing && before.files == 0 && quiet && stays && before.cut_short == run.cut_short
+    let ended = (before.cut_short, &before.stopped) == (run.cut_short, &run.stopped);
+    alike && nothing && before.files == 0 && quiet && stays && ended
 }
 
 impl Entry {
@@ -97,13 +99,9 @@ impl Entry {
         let Some(started) = &run.started else { return };
         let exit = if run.exit == 0 { String::new() } else { format!(", exit {}", run.exit) };
         let took = run.ended.as_ref().map(|ended| format!(" in {}", span(started.at(), ended.at())));
-        let stands = run.round.zip(run.stage).map(|(round, stage)| format!("; {}", began(round, stage)));
+        let stands = run.round.zip(run.stage).map(|(round, stage)| format!("; began {}", during(round, stage)));
         let block = run.block.map(|block| format!(", block {block}")).unwrap_or_default();
-        let outcome = match run.outcome {
-            Outcome::Idle if run.cut_short => "cut short",
-            Outcome::Idle => "nothing to do",
-            outcome => outcome.as_str(),
-        };
+        let outcome = outcome(run);
         let (took, stands) = (took.unwrap_or_default(), stands.unwrap_or_default());
         report.say(format!("{} {}: {outcome}{exit}{took}{stands}{block}", time(started.at()), run.command));
         self.details().into_iter().for_each(|line| report.say(format!("    {line}")));
@@ -123,15 +121,8 @@ impl Entry {
         if !done.is_empty() {
             lines.push(format!("did: {}", done.join(", ")));
         }
-        for (id, message) in &run.commits {
-            lines.push(format!("committed {} ({message})", id.get(..10).unwrap_or(id)));
-        }
-        if run.files > 0 && run.commits.is_empty() {
-            lines.push(format!("wrote {}", counted(run.files, "file", "files")));
-        }
-        if run.pushed > 0 {
-            lines.push(format!("pushed {}", counted(run.pushed, "commit", "commits")));
-        }
+        lines.extend(told_facts(run));
+        lines.extend(commits(run));
         if let (Some(round), Some(stage)) = (run.round_after, run.stage_after)
             && (Some(round), Some(stage)) != (run.round, run.stage)
         {
@@ -142,26 +133,71 @@ impl Entry {
             lines.extend(error.causes.iter().map(|cause| format!("  caused by: {cause}")));
             lines.extend(error.hints.iter().map(|hint| format!("  hint: {hint}")));
         }
+        for trouble in run.troubles() {
+            lines.push(format!("{}: {}", trouble.title, trouble.message));
+            lines.extend(trouble.hints.iter().map(|hint| format!("  hint: {hint}")));
+        }
         // One that was cut short names the run in its way.
         let says_why = run.outcome != Outcome::Idle || run.cut_short;
         lines.extend(run.waits.iter().map(|waits| format!("waits: {waits}")).filter(|_| says_why));
+        let goes_on = run.outcome == Outcome::Done && run.stage_after != Some(Stage::Finished);
+        lines.extend(run.then.iter().map(|then| format!("then: {then}")).filter(|_| goes_on));
+        if run.stopped.is_some() {
+            lines.push("what it had done is kept: run it again to go on".to_owned());
+        }
         if run.outcome == Outcome::Killed {
             lines.push("its process ended without a word: was it killed, or the machine shut down?".to_owned());
         }
         for fault in &self.over {
-            let (runs, since) = (counted(fault.runs, "run", "runs"), time(fault.since.at()));
-            lines.push(format!("over: {}, which failed since {since}, in {runs}", fault.name()));
+            let (runs, since) = (counted(fault.runs, "failed run", "failed runs"), time(fault.since.at()));
+            lines.push(match fault.error.is_trouble() {
+                true => format!("over: {}, from {since} on", fault.name()),
+                false => format!("over: {}, from {since} on, {runs}", fault.name()),
+            });
         }
         lines
     }
 }
 
-/// Where the competition stood when the run began.
-fn began(round: RoundNumber, stage: Stage) -> String {
-    match stage {
-        Stage::Open | Stage::Paused => format!("began while round {round} was {stage}"),
-        Stage::Finished => format!("began after the last round, {round}"),
-        stage => format!("began in {stage} of round {round}"),
+/// What happened in a run, but for what other lines tell: its last move, and pushes of its own commits.
+fn told_facts(run: &RunRecord) -> Vec<String> {
+    let last = run.stage_after.map(|stage| format!(" -> {stage}"));
+    let moved_last = |fact: &str| fact.starts_with("round ") && last.as_ref().is_some_and(|last| fact.ends_with(last));
+    let own = |fact: &str| run.commits.iter().any(|(id, _)| is_pushed(fact, id));
+    run.facts.iter().filter(|fact| !moved_last(fact) && !own(fact)).cloned().collect()
+}
+
+/// Is this the fact that the commit was pushed?
+fn is_pushed(fact: &str, id: &str) -> bool {
+    fact.strip_prefix("pushed ").is_some_and(|rest| rest.split(' ').next() == Some(id.get(..10).unwrap_or(id)))
+}
+
+/// What a run wrote, committed and pushed.
+fn commits(run: &RunRecord) -> Vec<String> {
+    let of_each = |(id, message): &(String, String)| {
+        let pushed = if run.facts.iter().any(|fact| is_pushed(fact, id)) { " and pushed" } else { "" };
+        format!("committed{pushed} {} ({message})", id.get(..10).unwrap_or(id))
+    };
+    let mut lines: Vec<String> = run.commits.iter().map(of_each).collect();
+    if run.files > 0 && run.commits.is_empty() {
+        lines.push(format!("wrote {}", counted(run.files, "file", "files")));
+    }
+    // Older versions noted only how many.
+    if run.pushed > 0 && !run.facts.iter().any(|fact| fact.starts_with("pushed ")) {
+        lines.push(format!("pushed {}", counted(run.pushed, "commit", "commits")));
+    }
+    lines
+}
+
+/// How a run ended, in the words of its line.
+fn outcome(run: &RunRecord) -> String {
+    match (&run.stopped, run.outcome) {
+        (Some(signal), _) => format!("stopped by {signal}"),
+        (None, Outcome::Idle) if run.cut_short => "cut short".to_owned(),
+        (None, Outcome::Idle) => "nothing to do".to_owned(),
+        // It did something, and waits for the rest.
+        (None, Outcome::Done) if run.exit == Kind::NotDue.exit_code() => Outcome::Waits.as_str().to_owned(),
+        (None, outcome) => outcome.as_str().to_owned(),
     }
 }
 

@@ -27,6 +27,7 @@ pub(super) fn pause(global: &Global, ui: &Ui, args: &PauseArgs, report: &mut Rep
         context.note_pause(state.current_round, reason.filter(|_| !global.commit))?;
     }
     context.apply(&plan, report)?;
+    report.facts.push(reason.map_or_else(|| "paused".to_owned(), |reason| format!("paused: {reason}")));
     if reason.is_some() && !global.commit {
         report.say("the reason is kept on this machine only: with --commit it goes into the commit's message");
     }
@@ -41,6 +42,8 @@ pub(super) fn resume(global: &Global, ui: &Ui, args: &ResumeArgs, report: &mut R
         report.say(format!("the competition is not paused: {}", round_in(state.current_round, state.stage)));
         return Ok(());
     }
+    let reason = context.pause_reason(state.current_round);
     context.apply(&stages::resume(&state, &files, args.stage).map_err(Error::failed)?, report)?;
+    report.facts.push(reason.map_or_else(|| "resumed".to_owned(), |why| format!("resumed: it was paused for: {why}")));
     if global.dry_run { Ok(()) } else { context.note_pause(state.current_round, None) }
 }

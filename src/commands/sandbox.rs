@@ -9,11 +9,14 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::base::error::{Error, Result};
-use crate::cli::{Global, SandboxArgs};
+use crate::base::text::in_shell;
+use crate::cli::{Global, SandboxArgs, SandboxJudge};
 use crate::model::file::FileKind;
 use crate::model::stage::{CompetitionState, Stage};
 use crate::model::store::Store;
+use crate::sandbox::child_guard::called;
 use crate::sandbox::folder::{FIRST_BLOCK, PORT, SandboxFolder, genesis_time};
+use crate::sandbox::judge::JudgeMode;
 use crate::sandbox::participants::{Params, Participants};
 use crate::sandbox::runner::Runner;
 use crate::sandbox::servers::LocalPort;
@@ -33,6 +36,10 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &SandboxArgs, report: &mut Rep
     let folder = SandboxFolder::open(&args.dir)?;
     let known = folder.params()?;
     let mut params = wanted(args, known.as_ref())?;
+    if args.by_hand && params.judge == JudgeMode::Lies {
+        let hand = Error::usage("--by-hand with --judge lies: the lie is the operator's, and the operator is you");
+        return Err(hand.hint("change a winner in a duels_*.json by hand, and run `gen404 verify`"));
+    }
     let finished = known.is_some() && is_finished(&folder)?;
     if finished && !args.keep_serving && !args.by_hand {
         ui.status("this sandbox is finished: nothing left to play");
@@ -55,7 +62,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &SandboxArgs, report: &mut Rep
     let site = SandboxSite::new(participants.clone(), folder.root.clone(), folder.objects(), node);
     let site = Arc::new(if args.by_hand { site.by_hand() } else { site });
     port.serve(&site)?;
-    ui.status(&format!("chain, miners, pods and judge are at {base}"));
+    ui.status(&format!("miners, pods and judge are at {base}, the chain is at {base}/chain"));
     folder.begin(&participants)?;
     pictures(&folder, &participants, &site)?;
     let store = Store::open(&folder.root)?;
@@ -105,8 +112,9 @@ fn say(folder: &SandboxFolder, summary: &SandboxSummary, report: &mut Report) ->
     report.basis.commit.clone_from(&summary.head);
     summary.lines().into_iter().for_each(|line| report.say(line));
     report.say_next(format!("open {} in a browser", summary.report));
-    report.say_next(format!("cd {}; gen404 status; gen404 verify --history; git log --stat", summary.dir));
-    report.say_next("gen404 sandbox --by-hand by-hand  # the operator is you".to_owned());
+    let (dir, program) = (in_shell(&summary.dir), called());
+    report.say_next(format!("cd {dir}; {program} status; {program} verify --history; git log --stat"));
+    report.say_next(format!("{program} sandbox --by-hand by-hand  # the operator is you"));
     report.detail(json!(summary));
     Ok(())
 }
@@ -121,9 +129,19 @@ fn serve(ui: &Ui, folder: &SandboxFolder, base: &str) -> Result<()> {
     Ok(())
 }
 
+/// The mode that a flag names.
+fn mode(named: SandboxJudge) -> JudgeMode {
+    match named {
+        SandboxJudge::Honest => JudgeMode::Honest,
+        SandboxJudge::Lies => JudgeMode::Lies,
+        SandboxJudge::First => JudgeMode::First,
+        SandboxJudge::Random => JudgeMode::Random,
+    }
+}
+
 /// The sandbox's parameters: the flags over its recorded ones. Fails if an existing sandbox was made from others.
 fn wanted(args: &SandboxArgs, known: Option<&Params>) -> Result<Params> {
-    let default = Params { seed: 404, rounds: 2, miners: 7, prompts: 10, port: PORT };
+    let default = Params { seed: 404, rounds: 2, miners: 7, prompts: 10, port: PORT, judge: JudgeMode::Honest };
     let base = known.unwrap_or(&default);
     let params = Params {
         seed: args.seed.unwrap_or(base.seed),
@@ -131,13 +149,15 @@ fn wanted(args: &SandboxArgs, known: Option<&Params>) -> Result<Params> {
         miners: args.miners.unwrap_or(base.miners),
         prompts: args.prompts.unwrap_or(base.prompts),
         port: args.port.filter(|port| *port != 0 || known.is_none()).unwrap_or(base.port),
+        judge: args.judge.map_or(base.judge, mode),
     };
     match known {
         Some(known) if *known != params => {
-            let Params { seed, rounds, miners, prompts, port } = known;
+            let Params { seed, rounds, miners, prompts, port, judge } = known;
+            let judge = judge.name();
             let other = Error::failed(format!(
                 "{}: this sandbox was made with --seed {seed} --rounds {rounds} --miners {miners} \
-                 --prompts {prompts} --port {port}",
+                 --prompts {prompts} --port {port} --judge {judge}",
                 args.dir.display()
             ));
             Err(other.hint("leave these flags out to continue it, or name another folder"))

@@ -11,7 +11,6 @@ use crate::engine::common::{pool_for_a_seed, stands};
 use crate::engine::context::{Context, Standing};
 use crate::engine::fetching::spool::FetchJournal;
 use crate::engine::formats::{self, OtherStanding, RoundBlocks};
-use crate::engine::leases::elsewhere;
 use crate::engine::notify;
 use crate::engine::runs::summary::Record;
 use crate::model::format::detect::Detected;
@@ -48,12 +47,14 @@ fn look(global: &Global, ui: &Ui, args: &StatusArgs, report: &mut Report) -> Res
     let due = due(&context.facts(&standing, moment.map(|moment| moment.block)));
     // What is done by now is no other host's work any more.
     leases.leases.retain(|lease| due.iter().any(|due| command_of(due) == Some(lease.command.as_str())));
-    let due: Vec<Due> = due.into_iter().map(|due| left_to_others(due, &standing, &leases)).collect();
+    let due: Vec<Due> = due.into_iter().map(|due| left_to_others(&context, due, &standing, &leases)).collect();
     report.exit = args.exit_code.then(|| exit_code(&due));
     let (files, win_margin) = (&standing.files, standing.config.settings.win_margin);
+    let is_finished = standing.state.stage == Stage::Finished;
     let mut open = outstanding(files, standing.state.stage, win_margin, &standing.config.settings.limits());
-    open.extend(incomplete(&context, &standing));
-    if standing.state.stage != Stage::Finished {
+    // What was not there by the end is history.
+    if !is_finished {
+        open.extend(incomplete(&context, &standing));
         open.extend(pool_for_a_seed(&context, &standing).err().map(|error| error.to_string()));
     }
     let state = &standing.state;
@@ -63,7 +64,7 @@ fn look(global: &Global, ui: &Ui, args: &StatusArgs, report: &mut Report) -> Res
     let record = Record::of(&context, state.current_round);
     record.say_faults(report);
     due.iter().for_each(|due| report.say(describe(due, moment)));
-    say_others(&leases, state.current_round, report);
+    say_others(&context, &leases, state.current_round, report);
     open.iter().for_each(|point| report.say(format!("outstanding: {point}")));
     let (undelivered, told) = notify::undelivered(&context).unwrap_or_else(|error| {
         ui.warn(&error.to_string());
@@ -72,7 +73,7 @@ fn look(global: &Global, ui: &Ui, args: &StatusArgs, report: &mut Report) -> Res
     undelivered.into_iter().for_each(|line| report.say(line));
     report.say(format!("format: {detected}"));
     say_moment(moment, unknown, report);
-    if let Some(schedule) = standing.files.schedule.get() {
+    if let Some(schedule) = standing.files.schedule.get().filter(|_| !is_finished) {
         let (from, to, by) =
             (schedule.earliest_reveal_block, schedule.latest_reveal_block, schedule.generation_deadline_block);
         report.say(format!("reveals count in blocks {from} to {to}; files are due by block {by}"));
@@ -144,14 +145,14 @@ fn of_other_format(
 }
 
 /// A step that another host has announced is its own to do: here it can only be waited for.
-fn left_to_others(due: Due, standing: &Standing, leases: &StepLeases) -> Due {
+fn left_to_others(context: &Context<'_>, due: Due, standing: &Standing, leases: &StepLeases) -> Due {
     let (Due::Now { command, .. } | Due::Possible { command, .. }) = &due else { return due };
     let command = *command;
     let theirs: Vec<&StepLease> = leases.of(command, standing.state.current_round).collect();
     let wanted = if command == "audit" { waits::audits(&standing.files).0 } else { Vec::new() };
     let all = wanted.iter().all(|hotkey| theirs.iter().any(|lease| lease.covers(hotkey)));
     match theirs.first() {
-        Some(first) if all => Due::Waits { command, what: first.says() },
+        Some(first) if all => Due::Waits { command, what: first.says(context.lease_skew()) },
         _ => due,
     }
 }
@@ -164,9 +165,9 @@ fn command_of(due: &Due) -> Option<&'static str> {
     }
 }
 
-fn say_others(leases: &StepLeases, round: RoundNumber, report: &mut Report) {
+fn say_others(context: &Context<'_>, leases: &StepLeases, round: RoundNumber, report: &mut Report) {
     for lease in leases.leases.iter().filter(|lease| lease.round == round) {
-        report.say(format!("elsewhere: {}: {}", line(&lease.command), elsewhere(lease)));
+        report.say(format!("elsewhere: {}: {}", line(&lease.command), context.elsewhere(lease)));
     }
 }
 

@@ -1,7 +1,12 @@
 //! `gen404 verify`: recomputes every claim from the files and the history.
 
+mod again;
+mod certainty;
+mod ending;
+
 use serde_json::json;
 
+use self::ending::{Ending, Judged, PastEra};
 use crate::base::error::{Error, Kind, Result};
 use crate::cli::{Global, VerifyArgs};
 use crate::engine::common::is_here;
@@ -14,9 +19,11 @@ use crate::engine::verification::objects;
 use crate::model::file::FileKind;
 use crate::model::format::Format;
 use crate::model::format::detect::Detected;
+use crate::model::ids::RoundNumber;
 use crate::model::seed::SeedFile;
 use crate::model::snapshot::Snapshot;
-use crate::rules::checks::formats::history::Window;
+use crate::rules::certainty::rounds::{Sureness, of_meshes};
+use crate::rules::checks::formats::window::Window;
 use crate::rules::checks::in_force::InForce;
 use crate::rules::checks::{self, CheckStatus, Finding, Sink, VerifySummary, history, summary};
 use crate::ui::{Report, Ui};
@@ -24,13 +31,15 @@ use crate::world::git::Git;
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Report) -> Result<()> {
     let context = Context::open(global, ui, report)?;
+    let ending = Ending::of(&context, global.quiet, args)?;
+    let args = &ending.args;
     if let Some(from) = &args.from {
-        return past(&context, global.quiet, args, from, report);
+        return past(&context, &ending, from, report);
     }
     let detected = context.detected()?;
     let tree = context.tree()?;
     if let Some(snapshot) = OtherSnapshot::load(&tree, detected.format)? {
-        return other_format(&context, global.quiet, args, (&snapshot, &detected), report);
+        return other_format(&context, &ending, (&snapshot, &detected), report);
     }
     // A round's claims depend on other rounds' shared files, but never on other rounds' player files.
     let wanted = |file: &FileKind| match (args.round, file) {
@@ -55,6 +64,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
         facts.blocks = facts::on_chain(facts::seeds(&snapshot), context.need_chain(&args.source)?.as_ref())?;
     }
     let mut sink = checks::run(&facts);
+    let lineage = checkout.as_ref().map(commits::Checkout::lineage).unwrap_or_default();
     match (checkout, args.history) {
         (Some(checkout), true) => {
             let history = checkout.history();
@@ -79,12 +89,15 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
         let fetched = objects::fetch(&context, &snapshot, &wanted)?;
         checks::objects::check(&fetched, &mut sink);
     }
-    let findings = of_round(args, sink.finish());
+    let sureness = certainty::work_out(ui, || of_meshes(&snapshot, &facts.rules, args.round));
+    let drawn = again::drawn(args, &snapshot);
     let rules = facts.rules;
     // The process is about to exit; freeing a million small strings would take a sixth of its run time.
     std::mem::forget(snapshot);
-    conclude(global.quiet, ui, (&detected, &rules), &findings, report);
-    Ok(())
+    let judged = Judged { detected: &detected, rules: &rules, lineage, ended: None };
+    ending.end(&context, &judged, sink, report)?;
+    certainty::tell(ui, sureness.as_ref(), report);
+    drawn.map_or(Ok(()), |drawn| drawn.judge(&context, args, report))
 }
 
 /// Reports the findings.
@@ -110,11 +123,11 @@ fn conclude(quiet: bool, ui: &Ui, (detected, rules): (&Detected, &InForce), find
 /// Checks a competition of splats or of three.js modules.
 fn other_format(
     context: &Context<'_>,
-    quiet: bool,
-    args: &VerifyArgs,
+    ending: &Ending,
     (snapshot, detected): (&OtherSnapshot, &Detected),
     report: &mut Report,
 ) -> Result<()> {
+    let args = &ending.args;
     if let Some(round) = args.round {
         is_here(&snapshot.rounds().into_iter().map(|round| (round, ())).collect(), round)?;
     }
@@ -145,9 +158,12 @@ fn other_format(
         (None, false) => {}
     }
     unchecked(args, format, &mut sink);
-    let findings = of_round(args, sink.finish());
-    conclude(quiet, context.ui, (detected, &facts.rules), &findings, report);
-    Ok(())
+    let lineage = past.as_ref().map(Past::lineage).unwrap_or_default();
+    let judged = Judged { detected, rules: &facts.rules, lineage, ended: None };
+    ending.end(context, &judged, sink, report)?;
+    let sureness = certainty::work_out(context.ui, || snapshot.matches(&facts.rules, args.round));
+    certainty::tell(context.ui, sureness.as_ref(), report);
+    again::drawn_of(args, snapshot).map_or(Ok(()), |drawn| drawn.judge(context, args, report))
 }
 
 fn history_of(past: &Past, format: Format, window: &Window, sink: &mut Sink) -> Result<()> {
@@ -183,7 +199,7 @@ fn of_round(args: &VerifyArgs, mut findings: Vec<Finding>) -> Vec<Finding> {
 
 /// Checks the competition that a commit belongs to: its files as they stood in its last commit, and its commits from
 /// that one on.
-fn past(context: &Context<'_>, quiet: bool, args: &VerifyArgs, from: &str, report: &mut Report) -> Result<()> {
+fn past(context: &Context<'_>, ending: &Ending, from: &str, report: &mut Report) -> Result<()> {
     let git = context.git.as_ref().ok_or_else(|| no_history(context))?;
     let past = Past::of(git)?;
     let (era, window) = past.from(from)?;
@@ -192,31 +208,41 @@ fn past(context: &Context<'_>, quiet: bool, args: &VerifyArgs, from: &str, repor
     };
     let tree = eras::tree(git, &last.id)?;
     report.basis.commit = Some(last.id.clone());
-    let (mut sink, rules) = match OtherSnapshot::load(&tree, era.detected.format)? {
+    let round = ending.args.round;
+    let (mut sink, rules, sureness) = match OtherSnapshot::load(&tree, era.detected.format)? {
         Some(snapshot) => {
             let facts = snapshot.facts(&tree, git, &past, era.start..era.end)?;
             let mut sink = snapshot.check(&facts);
             history_of(&past, era.detected.format, &window, &mut sink)?;
-            (sink, facts.rules)
+            let sureness = certainty::work_out(context.ui, || snapshot.matches(&facts.rules, round));
+            (sink, facts.rules, sureness)
         }
         None => {
-            let (mut sink, rules) = past_of_meshes(context, git, era, window.first)?;
+            let (mut sink, rules, sureness) = past_of_meshes(context, round, git, era, window.first)?;
             if let Some(earlier) = window.earlier {
                 sink.claim("history.stage", None, "the beginning", |claim| claim.skip(earlier));
             }
-            (sink, rules)
+            (sink, rules, sureness)
         }
     };
     past.say_shallow(&mut sink);
     let short = last.id.get(..10).unwrap_or(&last.id);
     report.say(format!("as of {short} ({} of {} commits of the history)", era.end - era.start, past.commits.len()));
-    let findings = of_round(args, sink.finish());
-    conclude(quiet, context.ui, (&era.detected, &rules), &findings, report);
+    let ended = Some(PastEra { from: past.full_id(from)?, last: last.id.clone() });
+    let judged = Judged { detected: &era.detected, rules: &rules, lineage: past.lineage(), ended };
+    ending.end(context, &judged, sink, report)?;
+    certainty::tell(context.ui, sureness.as_ref(), report);
     Ok(())
 }
 
 /// Checks a competition of meshes that is past.
-fn past_of_meshes(context: &Context<'_>, git: &Git, era: &Era, first: usize) -> Result<(Sink, InForce)> {
+fn past_of_meshes(
+    context: &Context<'_>,
+    round: Option<RoundNumber>,
+    git: &Git,
+    era: &Era,
+    first: usize,
+) -> Result<(Sink, InForce, Option<Sureness>)> {
     let checkout = commits::Checkout::within(git, era.detected.format, era.start..era.end)?;
     let tree = checkout.head().map(|head| git.tree(head)).transpose()?;
     let tree = tree.ok_or_else(|| Error::failed("the history has no commits"))?;
@@ -226,7 +252,8 @@ fn past_of_meshes(context: &Context<'_>, git: &Git, era: &Era, first: usize) -> 
     let history = checkout.since(first.saturating_sub(era.start))?;
     history.check(None, &mut sink)?;
     history::conclude(&history.commits, None, &mut sink);
-    Ok((sink, facts.rules))
+    let sureness = certainty::work_out(context.ui, || of_meshes(&snapshot, &facts.rules, round));
+    Ok((sink, facts.rules, sureness))
 }
 
 fn no_history(context: &Context<'_>) -> Error {

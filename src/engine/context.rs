@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::files;
 use crate::model::config::ConfigFile;
-use crate::model::file::FileKind;
+use crate::model::file::{FileKind, PlayerFile};
 use crate::model::format::Format;
 use crate::model::format::detect::Detected;
 use crate::model::ids::{Block, RoundNumber};
@@ -148,6 +148,17 @@ impl<'a> Context<'a> {
         Ok(head.map(|id| id.to_string()))
     }
 
+    /// Is `state.json` other than in the last commit? Where there is none, or it cannot be read, nothing has moved.
+    pub(crate) fn moved_since_commit(&self) -> bool {
+        let moved = || {
+            let Some((git, head)) = self.git.as_ref().zip(self.head()?) else { return Ok(false) };
+            let committed = git.tree(&head)?.blob_id(&FileKind::State.path())?;
+            let here = self.store.read_file(&FileKind::State)?.map(|bytes| git.blob_id(&bytes)).transpose()?;
+            Ok::<bool, Error>(committed.is_some() && committed != here)
+        };
+        moved().unwrap_or(false)
+    }
+
     /// The operator's own folder for this competition, never tracked by git. A symbolic link in its place is refused:
     /// it may have come with the competition.
     pub(crate) fn own_folder(&self) -> Result<PathBuf> {
@@ -206,7 +217,7 @@ impl<'a> Context<'a> {
         }
         if self.options.commit && !self.options.dry_run {
             self.finish_commit(report)?;
-            self.meet()?;
+            self.meet(report)?;
         }
         Ok(lock)
     }
@@ -245,7 +256,11 @@ impl<'a> Context<'a> {
         state.current_round = round.unwrap_or(state.current_round);
         let round = state.current_round;
         let format = self.format.get().copied().unwrap_or_default();
-        let mut snapshot = Snapshot::load_some(format, &self.tree()?, |file| file.round() == Some(round))?;
+        // Nothing rests on the judge's answers, which are most of a round's bytes.
+        let wanted = |file: &FileKind| {
+            file.round() == Some(round) && !matches!(file, FileKind::Player(_, _, PlayerFile::Answers(_)))
+        };
+        let mut snapshot = Snapshot::load_some(format, &self.tree()?, wanted)?;
         let files = snapshot.rounds.remove(&round).unwrap_or_else(|| RoundFiles::of(snapshot.format));
         Ok(Standing { config, state, files })
     }

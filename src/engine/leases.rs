@@ -19,7 +19,6 @@ use super::context::Context;
 use crate::base::error::{Context as _, Error, Kind, Result};
 use crate::base::files::{self, Readers};
 use crate::base::hex;
-use crate::base::text::time;
 use crate::model::ids::{Hotkey, RoundNumber};
 use crate::model::leases::{LARGEST, StepLease, StepLeases};
 use crate::model::record::{parse_json, to_json};
@@ -216,11 +215,21 @@ impl Context<'_> {
         Ok(all)
     }
 
-    /// Takes away the announcements of a host, or all of them; returns those that are gone.
+    /// What another host does, in words.
+    pub(crate) fn elsewhere(&self, lease: &StepLease) -> String {
+        elsewhere(lease, self.lease_skew())
+    }
+
+    /// By how much the clocks of hosts may differ.
+    pub(crate) fn lease_skew(&self) -> TimeDelta {
+        delta(self.config.lease.skew())
+    }
+
+    /// Takes away the announcements of a host, or all of them; returns those that are gone, and those that are left.
     ///
     /// # Errors
     /// As [`Context::all_leases`].
-    pub(crate) fn release_leases(&self, host: Option<&str>) -> Result<Vec<StepLease>> {
+    pub(crate) fn release_leases(&self, host: Option<&str>) -> Result<(Vec<StepLease>, Vec<StepLease>)> {
         let remote = Remote::of(self.own_checkout()?, collision)?;
         let Some(host) = host else {
             // A damaged ref is removed, too.
@@ -228,15 +237,15 @@ impl Context<'_> {
             let gone = gone.or_else(|error| if error.kind() == Kind::Outside { Err(error) } else { Ok(Vec::new()) })?;
             remote.remove_ref()?;
             files::remove(&self.own_folder()?.join(SEEN))?;
-            return Ok(gone);
+            return Ok((gone, Vec::new()));
         };
         let mut gone = Vec::new();
-        change(&remote, |all| {
+        let left = change(&remote, |all| {
             gone = all.leases.iter().filter(|lease| lease.shown_host() == host).cloned().collect();
             all.leases.retain(|lease| lease.shown_host() != host);
             !gone.is_empty()
         })?;
-        Ok(gone)
+        Ok((gone, left.leases))
     }
 
     /// The checkout, which has to be the user's own: the git program follows its configuration.
@@ -464,15 +473,15 @@ fn delta(length: Duration) -> TimeDelta {
     TimeDelta::from_std(length).unwrap_or(TimeDelta::MAX)
 }
 
-/// "HOST does it until TIME", or with the miners concerned.
-pub(crate) fn elsewhere(lease: &StepLease) -> String {
+/// "HOST does it until TIME", or with the miners concerned. Others wait for so much longer as clocks may differ.
+fn elsewhere(lease: &StepLease, skew: TimeDelta) -> String {
     if lease.hotkeys.is_empty() {
-        return lease.says();
+        return lease.says(skew);
     }
     let mut seen = BTreeSet::new();
     let distinct: Vec<&str> = lease.hotkeys.iter().map(Hotkey::as_str).filter(|name| seen.insert(*name)).collect();
     let (named, rest) = distinct.split_at(distinct.len().min(MOST_NAMED));
     let (names, more) = (named.join(", "), rest.len());
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("{} does {names}{more} until {}", lease.shown_host(), time(lease.expires.at()))
+    format!("{} does {names}{more} until {}", lease.shown_host(), lease.until(skew))
 }

@@ -10,21 +10,18 @@ use crate::rules::succession::Moment;
 use crate::settings::Config;
 use crate::settings::flags::{ChainArgs, MomentArgs, chain_settings, env};
 use crate::world::chain::Chain;
-use crate::world::chain::settings::Clock;
+use crate::world::chain::settings::{ChainSettings, Clock};
 
 impl Context<'_> {
-    /// The chain's block and time, from the flags, a chain file or the configured chain; `None` if no chain is known.
-    pub(crate) fn moment(&self, args: &MomentArgs) -> Result<Option<Moment>> {
-        moment_of(&self.config, args)
-    }
-
-    /// As [`Context::moment`], for commands that only show state: if the chain cannot be reached, just the block is
-    /// unknown. Also returns a text for that case, which says what to do.
+    /// The chain's block and time, from the flags, a chain file or the configured chain; `None` if no chain is known. For
+    /// commands that only show state: if the chain cannot be reached, just the block is unknown. Also returns a text for
+    /// that case, which says what to do.
     pub(crate) fn sighted(&self, args: &MomentArgs) -> Result<(Option<Moment>, &'static str)> {
-        match self.moment(args) {
+        match moment_of(&self.config, args, ChainSettings::at_a_glance) {
             Err(error) if error.kind() == Kind::Outside => {
-                self.ui.warn(&error.to_string());
-                Ok((None, "the chain did not answer (a sandbox's chain is up only while `gen404 sandbox` runs)"))
+                let parts: Vec<String> = std::iter::once(error.to_string()).chain(error.hints().to_vec()).collect();
+                self.ui.warn(&parts.join("; "));
+                Ok((None, "the chain cannot be read (a sandbox's chain is up only while `gen404 sandbox` runs)"))
             }
             moment => Ok((
                 moment?,
@@ -46,21 +43,22 @@ impl Context<'_> {
         })
     }
 
-    /// As [`Context::moment`], for commands that need it.
+    /// The chain's block and time, for commands that need them.
     pub(crate) fn need_moment(&self, args: &MomentArgs) -> Result<Moment> {
         need_moment(&self.config, args)
     }
 }
 
-/// As [`Context::moment`], with these settings.
-fn moment_of(config: &Config, args: &MomentArgs) -> Result<Option<Moment>> {
+/// The block and time that the flags name, or those of the chain, with its settings changed so.
+fn moment_of(config: &Config, args: &MomentArgs, change: fn(ChainSettings) -> ChainSettings) -> Result<Option<Moment>> {
     if let Some(block) = args.block {
         let now = args.now.as_deref().map(parse_time).transpose()?.unwrap_or_else(Utc::now);
         return Ok(Some(Moment { block: Block(block), now }));
     }
-    let Some(chain) = chain_of(config, &args.chain)? else { return Ok(None) };
+    let settings = change(chain_settings(&config.chain, &args.chain, &env)?);
+    let Some(chain) = settings.open()? else { return Ok(None) };
     let block = chain.best_block()?;
-    let now = match config.chain.clock {
+    let now = match settings.clock {
         Clock::Block => time_of(chain.as_ref(), block)?,
         Clock::System if chain.is_real() => Utc::now(),
         // A chain file without block times must not fail the command.
@@ -71,10 +69,19 @@ fn moment_of(config: &Config, args: &MomentArgs) -> Result<Option<Moment>> {
 
 /// As [`Context::need_moment`], with these settings.
 pub(crate) fn need_moment(config: &Config, args: &MomentArgs) -> Result<Moment> {
-    moment_of(config, args)?.ok_or_else(|| {
+    moment_of(config, args, |settings| settings)?.ok_or_else(|| {
         let unknown = Error::usage("the chain's block is not known");
         unknown.hint("give --block N --now TIME, --network finney, --chain-file FILE, or [chain] in gen404.toml")
     })
+}
+
+/// What to say while [`need_moment`] asks a real chain, which may take a while; `None` where none is asked.
+pub(crate) fn asking(config: &Config, args: &MomentArgs) -> Option<String> {
+    let settings = chain_settings(&config.chain, &args.chain, &env).ok()?;
+    // A chain that cannot be opened is not asked.
+    let is_asked = args.block.is_none() && settings.file.is_none() && settings.open().is_ok();
+    let network = settings.network.filter(|_| is_asked)?;
+    Some(format!("asking {} for its newest block ...", network.shown()))
 }
 
 /// The chain that flags, environment or these settings name, in this order, if any.

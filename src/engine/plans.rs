@@ -92,7 +92,9 @@ impl Context<'_> {
         let Some(pending) = Pending::load(&self.own_folder()?)? else { return Ok(()) };
         if pending.is_written(&self.store)? {
             if let Some(commit) = self.commit(&pending, report)? {
-                self.ui.status(&format!("committed what an interrupted run had written: {commit}"));
+                let what = format!("committed what an interrupted run had written: {commit}");
+                self.ui.status(&what);
+                report.facts.push(what);
             }
             return Ok(());
         }
@@ -101,7 +103,7 @@ impl Context<'_> {
     }
 
     /// With `--push`: pulls in what others pushed, and pushes what an earlier run left.
-    pub(super) fn meet(&self) -> Result<()> {
+    pub(super) fn meet(&self, report: &mut Report) -> Result<()> {
         let Some(remote) = self.remote()? else { return Ok(()) };
         let settled = remote.settle()?;
         if let Some(conflict) = settled.conflict {
@@ -110,10 +112,13 @@ impl Context<'_> {
         if settled.moved {
             self.forget_listing();
             self.ui.detail("pulled in what others had pushed");
+            report.facts.push("pulled in what others had pushed".to_owned());
         }
         if settled.pushed > 0 {
             let pushed = counted(settled.pushed, "commit", "commits");
-            self.ui.status(&format!("pushed {pushed} that an earlier run had left"));
+            let what = format!("pushed {pushed} that an earlier run had left");
+            self.ui.status(&what);
+            report.facts.push(what);
         }
         Ok(())
     }

@@ -27,7 +27,6 @@ pub(crate) fn read<T: Exact>(bytes: &[u8]) -> Option<T> {
 }
 
 /// As [`read`], for a line of JSON without any spaces.
-#[allow(dead_code, reason = "for files of lines")]
 pub(crate) fn read_line<T: Exact>(line: &str) -> Option<T> {
     whole(ExactText { rest: line, compact: true, depth: 0, fresh: false })
 }

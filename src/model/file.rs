@@ -14,7 +14,10 @@ use super::*;
 
 /// A file of the competition: parsed strictly, written in the one layout of its format.
 pub trait RepoFile: Sized {
-    /// Parses the file's bytes (without a final newline: see [`split_newline`]).
+    /// Is a final newline part of the file? Otherwise it is split off before parsing, see [`split_newline`].
+    const OWN_NEWLINE: bool = false;
+
+    /// Parses the file's bytes.
     ///
     /// # Errors
     /// The bytes are invalid; the error says what is wrong, and where.
@@ -25,18 +28,16 @@ pub trait RepoFile: Sized {
     /// # Errors
     /// As [`RepoFile::parse`].
     fn read(format: Format, bytes: &[u8]) -> Result<(Self, Option<usize>), ParseError> {
-        let value = Self::parse(format, bytes)?;
-        let differs = differs(bytes, |out| value.write(out));
-        Ok((value, differs))
+        read_strictly(format, bytes)
     }
 
-    /// Writes the file's bytes, with no newline at the end.
+    /// Writes the file's bytes, with no newline at the end unless it is [the file's own](Self::OWN_NEWLINE).
     ///
     /// # Errors
     /// `out` fails.
     fn write(&self, out: impl Write) -> std::io::Result<()>;
 
-    /// The file's bytes, with no newline at the end.
+    /// The file's bytes, as [`RepoFile::write`] writes them.
     fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         // Writing to memory cannot fail, and our types serialise any value they hold.
@@ -194,6 +195,8 @@ pub enum RoundFile {
     Prompts,
     /// `builds.json`
     Builds,
+    /// `question.toml`
+    Question,
     /// `matches_matrix.csv`
     Matrix,
     /// `require_audit.json`
@@ -208,12 +211,13 @@ pub enum RoundFile {
 
 impl RoundFile {
     /// Every file of a round's folder, in the order in which a round writes them.
-    pub const ALL: [RoundFile; 10] = [
+    pub const ALL: [RoundFile; 11] = [
         RoundFile::Schedule,
         RoundFile::Submissions,
         RoundFile::Seed,
         RoundFile::Prompts,
         RoundFile::Builds,
+        RoundFile::Question,
         RoundFile::Matrix,
         RoundFile::RequireAudit,
         RoundFile::GenerationAudits,
@@ -243,6 +247,8 @@ pub enum PlayerFile {
     Sums,
     /// `duels_<left>.json`, by its full name
     Report(String),
+    /// `answers_<left>.jsonl`, by its full name
+    Answers(String),
 }
 
 impl PlayerFile {
@@ -254,10 +260,24 @@ impl PlayerFile {
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
-            PlayerFile::Report(name) => name,
+            PlayerFile::Report(name) | PlayerFile::Answers(name) => name,
             file => file.row().name,
         }
     }
+}
+
+/// The name of the answers file beside a match report: `answers_X.jsonl` for `duels_X.json`.
+#[must_use]
+pub fn answers_name(report: &str) -> String {
+    let left = report.strip_prefix("duels_").and_then(|rest| rest.strip_suffix(".json"));
+    format!("answers_{}.jsonl", left.unwrap_or(report))
+}
+
+/// The name of the match report beside an answers file: `duels_X.json` for `answers_X.jsonl`; `None` for another file.
+#[must_use]
+pub fn report_of(answers: &str) -> Option<String> {
+    let left = answers.strip_prefix("answers_")?.strip_suffix(".jsonl")?;
+    Some(format!("duels_{left}.json"))
 }
 
 impl Named for RoundFile {
@@ -273,7 +293,8 @@ impl Named for PlayerFile {
     fn named(name: &str) -> Option<Self> {
         let is_report = name.starts_with("duels_") && name.ends_with(".json");
         let report = is_report.then(|| PlayerFile::Report(name.to_owned()));
-        PlayerFile::NAMED.into_iter().find(|file| file.name() == name).or(report)
+        let answers = report_of(name).map(|_| PlayerFile::Answers(name.to_owned()));
+        PlayerFile::NAMED.into_iter().find(|file| file.name() == name).or(report).or(answers)
     }
     fn file_name(&self) -> Cow<'_, str> {
         self.name().into()
@@ -304,6 +325,8 @@ pub enum Content {
     Seed(seed::SeedFile),
     /// `builds.json`
     Builds(builds::Builds),
+    /// `question.toml`
+    Question(question::QuestionFile),
     /// `matches_matrix.csv`
     Matrix(matrix::Matrix),
     /// `require_audit.json`
@@ -324,6 +347,8 @@ pub enum Content {
     Sums(sums::Sums),
     /// `duels_<left>.json`
     Report(report::MatchReport),
+    /// `answers_<left>.jsonl`
+    Answers(answers::Answers),
 }
 
 impl Content {
@@ -347,6 +372,7 @@ impl Content {
             FileKind::Round(_, RoundFile::Submissions) => by(bytes, Content::Submissions),
             FileKind::Round(_, RoundFile::Seed) => by(bytes, Content::Seed),
             FileKind::Round(_, RoundFile::Builds) => by(bytes, Content::Builds),
+            FileKind::Round(_, RoundFile::Question) => by(bytes, Content::Question),
             FileKind::Round(_, RoundFile::Matrix) => by(bytes, Content::Matrix),
             FileKind::Round(_, RoundFile::RequireAudit) => by(bytes, Content::RequireAudit),
             FileKind::Round(_, RoundFile::GenerationAudits) => by(bytes, Content::GenerationAudits),
@@ -357,6 +383,7 @@ impl Content {
             FileKind::Player(_, _, PlayerFile::Refusals) => by(bytes, Content::Refusals),
             FileKind::Player(_, _, PlayerFile::Sums) => by(bytes, Content::Sums),
             FileKind::Player(_, _, PlayerFile::Report(_)) => by(bytes, Content::Report),
+            FileKind::Player(_, _, PlayerFile::Answers(_)) => by(bytes, Content::Answers),
         }
     }
 }
@@ -375,7 +402,7 @@ pub fn read_as<T: RepoFile>(format: Format, kind: &FileKind, bytes: &[u8]) -> Re
 /// # Errors
 /// The file does not parse.
 pub fn read<T: RepoFile>(format: Format, bytes: &[u8]) -> Result<(T, Layout), ParseError> {
-    let (body, newline) = split_newline(bytes);
+    let (body, newline) = if T::OWN_NEWLINE { (bytes, false) } else { split_newline(bytes) };
     let (value, differs) = T::read(format, body)?;
     let layout = match (differs, newline) {
         (None, false) => Layout::Exact,
@@ -383,6 +410,13 @@ pub fn read<T: RepoFile>(format: Format, bytes: &[u8]) -> Result<(T, Layout), Pa
         (Some(line), _) => Layout::Differs { line },
     };
     Ok((value, layout))
+}
+
+/// [`RepoFile::read`] by parsing a file, writing it again, and comparing.
+pub(crate) fn read_strictly<T: RepoFile>(format: Format, bytes: &[u8]) -> Result<(T, Option<usize>), ParseError> {
+    let value = T::parse(format, bytes)?;
+    let differs = differs(bytes, |out| value.write(out));
+    Ok((value, differs))
 }
 
 /// [`RepoFile::read`] through a record that is two-space JSON; `make` turns it into the type that the rules use.

@@ -89,6 +89,13 @@ impl Hotkey {
         Hotkey(bs58::encode(bytes).into_string())
     }
 
+    /// The address of the account of zeros, whose key nobody holds: it stands in names of files and images where no
+    /// miner is known.
+    #[must_use]
+    pub fn nobody() -> Self {
+        Hotkey::from_account(&[0; 32])
+    }
+
     /// The first ten characters, as used in file names and commit messages.
     #[must_use]
     pub fn short(&self) -> &str {

@@ -3,7 +3,7 @@
 //!
 //! The limits assume at most 1,024 miners and 4,096 prompts a round. Sizes leave room for long values (the largest
 //! real ones: 1.2 KiB a duel, 0.5 KiB an output, 0.4 KiB a miner's entry), and counts leave room for a newer
-//! writer's keys: 32 values an entry, while no entry of ours has more than 9.
+//! writer's keys: 32 values an entry, while no entry of ours has more than 9 (64 for a duel's answers, which have 22).
 
 use super::file::{FileKind, PlayerFile, RoundFile};
 use super::ids::{Player, RoundNumber};
@@ -23,10 +23,14 @@ const VALUES: usize = 32;
 pub enum Syntax {
     /// JSON; the limit counts values.
     Json,
+    /// One JSON object a line; the limit counts values.
+    JsonLines,
     /// Comma-separated values; the limit counts lines.
     Csv,
     /// One entry a line; the limit counts lines.
     Lines,
+    /// TOML; the limit counts lines.
+    Toml,
 }
 
 /// Who writes a file, and thereby when.
@@ -104,7 +108,7 @@ impl RoundFile {
     #[must_use]
     pub const fn row(self) -> KindRow {
         use Keeps::{All, AllOnceSeeded, Entries, Keys, Nothing, Rows};
-        use Syntax::{Csv, Json, Lines};
+        use Syntax::{Csv, Json, Lines, Toml};
         use Writers::{Commands, People};
         match self {
             RoundFile::Schedule => {
@@ -120,6 +124,10 @@ impl RoundFile {
                 row("prompts.txt", Lines, "PromptList", Commands(&["reveal-seed"]), All, room)
             }
             RoundFile::Builds => row("builds.json", Json, "Builds", Commands(&["builds"]), Keys, OF_MINERS),
+            RoundFile::Question => {
+                let room = (512 * KIB, 4096, "a question of 64 KiB, each character written as an escape");
+                row("question.toml", Toml, "QuestionFile", Commands(&["duel"]), All, room)
+            }
             RoundFile::Matrix => {
                 let room = (8 * MIB, 65_536, "1,024 qualifying matches, and all pairs of 350 qualified miners");
                 row("matches_matrix.csv", Csv, "Matrix", Commands(&["duel"]), Rows, room)
@@ -146,7 +154,7 @@ impl PlayerFile {
     #[must_use]
     pub const fn row(&self) -> KindRow {
         use Keeps::{AllOnceInMatrix, Keys, Nothing};
-        use Syntax::{Json, Lines};
+        use Syntax::{Json, JsonLines, Lines};
         use Writers::Commands;
         match self {
             PlayerFile::Submitted => row("submitted.json", Json, "Outputs", Commands(&["download"]), Keys, OF_OUTPUTS),
@@ -163,6 +171,10 @@ impl PlayerFile {
             PlayerFile::Report(_) => {
                 let room = (16 * MIB, PROMPTS * VALUES, "4,096 duels of 4 KiB");
                 row("duels_LEFT.json", Json, "MatchReport", Commands(&["duel"]), AllOnceInMatrix, room)
+            }
+            PlayerFile::Answers(_) => {
+                let room = (32 * MIB, 2 * PROMPTS * VALUES, "4,096 duels of 8 KiB");
+                row("answers_LEFT.jsonl", JsonLines, "Answers", Commands(&["duel"]), AllOnceInMatrix, room)
             }
         }
     }
@@ -221,7 +233,8 @@ impl FileKind {
     pub fn every(round: RoundNumber, player: &Player) -> Vec<FileKind> {
         let of_round = RoundFile::ALL.map(|file| FileKind::Round(round, file));
         let report = PlayerFile::Report("duels_LEFT.json".to_owned());
-        let of_player = PlayerFile::NAMED.into_iter().chain([report]);
+        let answers = PlayerFile::Answers("answers_LEFT.jsonl".to_owned());
+        let of_player = PlayerFile::NAMED.into_iter().chain([report, answers]);
         let of_player = of_player.map(|file| FileKind::Player(round, player.clone(), file));
         FileKind::TOP.into_iter().chain(of_round).chain(of_player).collect()
     }

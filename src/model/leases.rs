@@ -68,9 +68,15 @@ impl StepLease {
         self.hotkeys.is_empty() || self.hotkeys.contains(hotkey)
     }
 
-    /// "HOST does it until TIME".
-    pub(crate) fn says(&self) -> String {
-        format!("{} does it until {}", self.shown_host(), time(self.expires.at()))
+    /// "HOST does it until TIME", as others see it, who allow for `skew` between clocks.
+    pub(crate) fn says(&self, skew: Duration) -> String {
+        format!("{} does it until {}", self.shown_host(), self.until(skew))
+    }
+
+    /// From when on others may do it, unless it is renewed.
+    pub(crate) fn until(&self, skew: Duration) -> String {
+        let expires = self.expires.at();
+        time(expires.checked_add_signed(skew).unwrap_or(expires))
     }
 }
 
@@ -142,7 +148,7 @@ mod tests {
         let (one, skew) = (lease(&[]), Duration::seconds(120));
         assert!(one.holds(at("2026-03-01T08:16:59Z"), skew) && !one.holds(at("2026-03-01T08:17:00Z"), skew));
         assert!(one.is_of("audit", RoundNumber(3)) && !one.is_of("audit", RoundNumber(4)));
-        assert_eq!(one.says(), "a\\u{202e}b  does it until 2026-03-01 08:15:00 UTC");
+        assert_eq!(one.says(skew), "a\\u{202e}b  does it until 2026-03-01 08:17:00 UTC", "by then it holds no more");
         let all = StepLeases { leases: vec![one] };
         assert_eq!(StepLeases::parse(&all.bytes().unwrap()).unwrap(), all);
         assert_eq!(all.held(at("2026-03-02T08:00:00Z"), skew).bytes(), None);

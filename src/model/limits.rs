@@ -44,8 +44,8 @@ impl FileKind {
             return Err(ParseError::whole(format!("larger than {largest} bytes, the limit for such a file")));
         }
         match row.syntax {
-            Syntax::Csv | Syntax::Lines => few_lines(bytes, entries),
-            Syntax::Json => few_values(bytes, entries),
+            Syntax::Csv | Syntax::Lines | Syntax::Toml => few_lines(bytes, entries),
+            Syntax::Json | Syntax::JsonLines => few_values(bytes, entries),
         }
     }
 }
@@ -125,7 +125,8 @@ impl Budget {
         Budget { what, most, used: AtomicU64::new(0) }
     }
 
-    /// For all current files of a competition: enough for a year of rounds with 35 players and 128 prompts each.
+    /// For all current files of a competition: enough for about 50 rounds with 35 players and 128 prompts each, or 30 with
+    /// the judge's answers.
     #[must_use]
     pub fn of_files() -> Self {
         Budget::new("the files of the competition", 480 * MIB)
@@ -194,16 +195,19 @@ impl Content {
                 let critical = list.iter().map(|entry| entry.critical_prompts.capacity()).sum();
                 entries(list.capacity(), 200) + entries(critical, 80) + weight(list.iter().map(|entry| &entry.extra))
             }
+            Content::Answers(answers) => return answers.weight(),
             Content::PodStats(stats) => stats.values().map(PodEntry::weight).sum(),
             // One small object: at most as much as its values.
             Content::Config(_) => 4096 * 200,
+            // Its text, and the parts of it.
+            Content::Question(_) => bytes as u64 + 1024,
             Content::State(_) | Content::Schedule(_) | Content::Seed(_) | Content::Winner(_) => 1024,
         };
         bytes as u64 + rest
     }
 }
 
-fn weight<'a>(extras: impl Iterator<Item = &'a Extra>) -> u64 {
+pub(super) fn weight<'a>(extras: impl Iterator<Item = &'a Extra>) -> u64 {
     extras.map(Extra::weight).sum()
 }
 

@@ -4,6 +4,7 @@
 //! [`mod@format`] holds those that depend on the competition's format. [`ids`] has a type per identifier.
 //! [`store`] writes files, [`lock`] keeps other processes out, and [`snapshot`] reads a whole competition.
 
+pub mod answers;
 pub mod beacon;
 pub(crate) mod bounds;
 pub mod builds;
@@ -29,6 +30,7 @@ pub mod outputs;
 pub(crate) mod penalties;
 pub(crate) mod pod_stats;
 pub mod prompts;
+pub mod question;
 pub mod record;
 pub mod refusals;
 pub mod report;
@@ -36,6 +38,7 @@ pub mod require_audit;
 pub mod reveal;
 pub mod schedule;
 pub(crate) mod seed;
+pub(crate) mod signing;
 pub mod snapshot;
 pub(crate) mod source_audit;
 pub mod splat;

@@ -494,7 +494,14 @@ fn line_of(before: &[u8]) -> usize {
 /// # Errors
 /// The bytes are not plain text, not JSON, or not of this type; the error has line and column.
 pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ParseError> {
-    let text = plain_text(bytes)?;
+    parse_text(plain_text(bytes)?)
+}
+
+/// As [`parse_json`], for a text that is known to be plain.
+///
+/// # Errors
+/// It is not JSON, or not of this type.
+pub(crate) fn parse_text<T: DeserializeOwned>(text: &str) -> Result<T, ParseError> {
     serde_json::from_str(text).map_err(|e| {
         let full = e.to_string();
         let reason = crate::base::error::plainly(full.split(" at line ").next().unwrap_or(&full));

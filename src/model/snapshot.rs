@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::file::{Content, FileKind, Layout, PlayerFile, RoundFile};
+use super::file::{Content, FileKind, Layout, PlayerFile, RoundFile, answers_name};
 use super::format::Format;
 use super::format::detect::{Detected, detect, written_for};
 use super::ids::{Player, RoundNumber};
@@ -162,6 +162,8 @@ pub struct PlayerFiles {
     pub sums: Slot<sums::Sums>,
     /// `duels_*.json`
     pub reports: Reports,
+    /// `answers_*.jsonl`, by file name
+    pub answers: BTreeMap<String, Slot<answers::Answers>>,
 }
 
 /// Match reports by file name, with a lookup by the left side named inside; dereferences to the map. Copies share the
@@ -225,6 +227,12 @@ impl PlayerFiles {
     pub fn report_against(&self, left: &Player) -> Option<(&str, &report::MatchReport)> {
         self.reports.against(left)
     }
+
+    /// The answers file beside the report of this name.
+    #[must_use]
+    pub fn answers_beside(&self, report: &str) -> &Slot<answers::Answers> {
+        self.answers.get(&answers_name(report)).unwrap_or(&Slot::Missing)
+    }
 }
 
 /// The files in a round's folder.
@@ -242,6 +250,8 @@ pub struct RoundFiles {
     pub prompts: Slot<prompts::PromptList>,
     /// `builds.json`
     pub builds: Slot<builds::Builds>,
+    /// `question.toml`
+    pub question: Slot<question::QuestionFile>,
     /// `matches_matrix.csv`
     pub matrix: Slot<matrix::Matrix>,
     /// `require_audit.json`
@@ -272,6 +282,7 @@ impl RoundFiles {
             RoundFile::Seed => self.seed.is_missing(),
             RoundFile::Prompts => self.prompts.is_missing(),
             RoundFile::Builds => self.builds.is_missing(),
+            RoundFile::Question => self.question.is_missing(),
             RoundFile::Matrix => self.matrix.is_missing(),
             RoundFile::RequireAudit => self.require_audit.is_missing(),
             RoundFile::GenerationAudits => self.generation_audits.is_missing(),
@@ -280,8 +291,8 @@ impl RoundFiles {
         }
     }
 
-    /// The broken files among those that decide a round: the single list of what must be intact. `pod_stats.json`
-    /// and `refusals.json` are not on it, because nothing depends on them.
+    /// The broken files among those that decide a round: the single list of what must be intact. `pod_stats.json`,
+    /// `refusals.json` and the judge's answers are not on it, because nothing depends on them.
     #[must_use]
     pub fn broken(&self, round: RoundNumber) -> Vec<FileKind> {
         fn broken<T>(slot: &Slot<T>) -> bool {
@@ -293,6 +304,7 @@ impl RoundFiles {
             (RoundFile::Seed, broken(&self.seed)),
             (RoundFile::Prompts, broken(&self.prompts)),
             (RoundFile::Builds, broken(&self.builds)),
+            (RoundFile::Question, broken(&self.question)),
             (RoundFile::Matrix, broken(&self.matrix)),
             (RoundFile::RequireAudit, broken(&self.require_audit)),
             (RoundFile::GenerationAudits, broken(&self.generation_audits)),
@@ -428,6 +440,7 @@ impl Snapshot {
                     RoundFile::Seed => put!(files.seed, content, Content::Seed),
                     RoundFile::Prompts => put!(files.prompts, content, Content::Prompts),
                     RoundFile::Builds => put!(files.builds, content, Content::Builds),
+                    RoundFile::Question => put!(files.question, content, Content::Question),
                     RoundFile::Matrix => put!(files.matrix, content, Content::Matrix),
                     RoundFile::RequireAudit => put!(files.require_audit, content, Content::RequireAudit),
                     RoundFile::GenerationAudits => put!(files.generation_audits, content, Content::GenerationAudits),
@@ -448,6 +461,11 @@ impl Snapshot {
                         let slot;
                         put!(slot, content, Content::Report);
                         files.reports.insert(name.clone(), slot);
+                    }
+                    PlayerFile::Answers(name) => {
+                        let slot;
+                        put!(slot, content, Content::Answers);
+                        files.answers.insert(name.clone(), slot);
                     }
                 }
             }

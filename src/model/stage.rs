@@ -120,6 +120,16 @@ pub(crate) fn round_in_words(round: RoundNumber, stage: &str) -> String {
     }
 }
 
+/// When something happened: in which stage of which round.
+#[must_use]
+pub(crate) fn during(round: RoundNumber, stage: Stage) -> String {
+    match stage {
+        Stage::Open | Stage::Paused => format!("while round {round} was {stage}"),
+        Stage::Finished => format!("after the last round, {round}"),
+        stage => format!("in {stage} of round {round}"),
+    }
+}
+
 /// A UTC time ending in `Z`, kept as written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timestamp {

@@ -40,6 +40,11 @@ macro_rules! thresholds {
                 mistakes
             }
 
+            /// Every limit by name.
+            pub(crate) fn all(&self) -> serde_json::Map<String, Value> {
+                [$( (stringify!($name).to_owned(), json!(self.$name)) ),*].into_iter().collect()
+            }
+
             /// Every non-default limit.
             #[must_use]
             pub fn unusual(&self) -> Vec<Unusual> {

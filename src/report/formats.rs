@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::certainty;
 use super::index::{self, Index, NextStep, RoundRow, StandingView};
 use super::matches::{self, DuelRow, Match};
 use super::round::MatchLink;
@@ -19,6 +20,8 @@ use crate::model::neutral::{BuildView, SubmissionView};
 use crate::model::snapshot::Slot;
 use crate::model::splat::snapshot::SplatSnapshot;
 use crate::model::threejs::snapshot::ThreejsSnapshot;
+use crate::rules::certainty::Tally;
+use crate::rules::certainty::orders::Orders;
 use crate::rules::checks::summary;
 use crate::rules::stage_table::row;
 
@@ -287,7 +290,9 @@ pub(super) struct Encounter<'a> {
     pub(super) claimed: Option<String>,
     pub(super) margin: f64,
     pub(super) score: i64,
-    pub(super) duels: usize,
+    pub(super) tally: Tally,
+    /// How often both orders contradict each other, if that is recorded.
+    pub(super) orders: Option<Orders>,
     /// For an audit duel: what it came to, in words.
     pub(super) audit: Option<String>,
     /// Makes the rows of its duels.
@@ -295,13 +300,17 @@ pub(super) struct Encounter<'a> {
 }
 
 /// Links to matches.
-pub(super) fn match_links<'e, 'a: 'e>(all: impl IntoIterator<Item = &'e Encounter<'a>>) -> Vec<MatchLink> {
+pub(super) fn match_links<'e, 'a: 'e>(
+    win_margin: f64,
+    all: impl IntoIterator<Item = &'e Encounter<'a>>,
+) -> Vec<MatchLink> {
     let link = |one: &Encounter<'_>| MatchLink {
         href: one.page.clone(),
         left: one.left.clone(),
         right: one.right.clone(),
         margin: margin(one.margin),
-        duels: one.duels,
+        certainty: certainty::short(one.tally, win_margin).filter(|_| one.audit.is_none()),
+        duels: one.tally.duels(),
     };
     all.into_iter().map(link).collect()
 }
@@ -332,6 +341,7 @@ fn match_view(
         score: matches::score(one.score),
         verdict: if one.margin >= site.win_margin() { "right" } else { "left" },
         win_margin: share(site.win_margin()),
+        certainty: certainty::sentence(one.tally, site.win_margin(), one.orders).filter(|_| one.audit.is_none()),
         counts,
         parts: matches::parts(counts),
         filters: matches::filters(&duels),

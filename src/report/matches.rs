@@ -2,13 +2,16 @@
 
 use serde::Serialize;
 
+use super::certainty;
 use super::evidence::Evidence;
 use super::round::Pair;
 use super::site::{Site, match_page, round_page};
 use super::text::{LONGEST_ADDRESS, Links, Who, clean, margin, share, shortened};
 use crate::model::ids::{Player, RoundNumber};
 use crate::model::neutral::DuelView;
-use crate::model::report::{Duel, DuelWinner};
+use crate::model::report::{Duel, DuelWinner, MatchReport};
+use crate::rules::certainty::Tally;
+use crate::rules::certainty::orders::{BothOrders, Orders};
 use crate::rules::duel::{INTERNAL_ERROR, claims_no_judge};
 
 /// What a match's page shows. Links are relative to the page's own folder.
@@ -34,6 +37,8 @@ pub(crate) struct Match {
     /// `right` if the margin is enough to win, else `left`.
     pub(super) verdict: &'static str,
     pub(super) win_margin: String,
+    /// How sure the margin is.
+    pub(super) certainty: Option<String>,
     /// Duels won by left, drawn, and won by right; then each one's start and width in a bar of 100.
     pub(super) counts: [usize; 3],
     pub(super) parts: [(String, String); 3],
@@ -99,11 +104,24 @@ pub(crate) fn view(site: &Site<'_>, round: RoundNumber, (pairs, at): Place<'_>, 
         score: score(report.score),
         verdict: if report.margin >= site.win_margin() { "right" } else { "left" },
         win_margin: share(site.win_margin()),
+        certainty: certainty::sentence(tally(report), site.win_margin(), orders(site, round, left, right)),
         counts,
         parts: parts(counts),
         filters: filters(&duels),
         duels,
     })
+}
+
+/// How often both orders contradict each other, if the judge's answers are recorded.
+fn orders(site: &Site<'_>, round: RoundNumber, left: &Player, right: &Player) -> Option<Orders> {
+    let own = site.snapshot.rounds.get(&round)?.players.get(right)?;
+    let (name, _) = own.report_against(left)?;
+    own.answers_beside(name).get().map(|answers| Orders::of(answers.judged().map(BothOrders::from)))
+}
+
+/// How a match's duels ended.
+pub(super) fn tally(report: &MatchReport) -> Tally {
+    report.duels.iter().map(|duel| duel.winner).collect()
 }
 
 /// How many duels left won, how many were draws, and how many right won.

@@ -1,6 +1,7 @@
 //! The report: views of a competition, and the pages that show them.
 
 pub(crate) mod audits;
+mod certainty;
 pub(crate) mod chart;
 mod evidence;
 pub(crate) mod folder;

@@ -5,12 +5,15 @@ use std::collections::HashSet;
 use serde::Serialize;
 
 use super::audits::{AuditView, PromptRow, audits, hardest};
+use super::certainty;
 use super::heat::{Heat, StandingRow, heat, standings};
-use super::site::{Damage, Fact, FindingView, Site, fact, match_page, tally};
+use super::matches::tally;
+use super::site::{self, Damage, Fact, FindingView, Site, fact, match_page};
 use super::text::{Links, counted, margin, number, share};
 use super::timeline::{Timeline, timeline};
 use crate::model::ids::{Player, RoundNumber};
 use crate::model::snapshot::RoundFiles;
+use crate::rules::certainty::rounds::of_meshes;
 use crate::rules::tournament::{Field, replay};
 
 /// What a round's page shows.
@@ -63,6 +66,8 @@ pub(super) struct MatchLink {
     pub(super) left: super::text::Who,
     pub(super) right: super::text::Who,
     pub(super) margin: String,
+    /// How sure the margin is.
+    pub(super) certainty: Option<String>,
     pub(super) duels: usize,
 }
 
@@ -92,7 +97,7 @@ pub(crate) fn round(site: &Site<'_>, number: RoundNumber, files: &RoundFiles, li
         },
         hardest: hardest(files, links),
         findings: site.verdicts.objections(Some(number)),
-        matches: pairs(files).into_iter().map(|pair| link(number, pair)).collect(),
+        matches: pairs(files).into_iter().map(|pair| link(site, number, pair)).collect(),
     }
 }
 
@@ -117,12 +122,13 @@ pub(crate) fn pairs(files: &RoundFiles) -> Vec<Pair<'_>> {
     pairs
 }
 
-fn link(round: RoundNumber, (left, right, report): Pair<'_>) -> MatchLink {
+fn link(site: &Site<'_>, round: RoundNumber, (left, right, report): Pair<'_>) -> MatchLink {
     MatchLink {
         href: match_page(round, left, right),
         left: left.into(),
         right: right.into(),
         margin: margin(report.margin),
+        certainty: certainty::short(tally(report), site.win_margin()),
         duels: report.duels.len(),
     }
 }
@@ -155,10 +161,11 @@ fn facts(site: &Site<'_>, round: RoundNumber, files: &RoundFiles) -> Vec<Fact> {
         let duels: usize = pairs(files).iter().map(|(.., report)| report.duels.len()).sum();
         facts.push(fact("matches", format!("{} ({})", field.matrix.0.len(), counted(duels, "duel", "duels"))));
     }
+    facts.extend(certainty::facts(&of_meshes(site.snapshot, site.rules, Some(round))));
     if let Some(audits) = files.generation_audits.get() {
         let of = |outcome: &str| audits.values().filter(|audit| audit.outcome.as_str() == outcome).count();
         let parts = [(of("passed"), "passed"), (of("rejected"), "rejected"), (of("pending"), "pending")];
-        facts.push(fact("audits", tally(&parts, "none")));
+        facts.push(fact("audits", site::tally(&parts, "none")));
     }
     if let Some(prompts) = files.prompts.get() {
         facts.push(fact("prompts", count(prompts.0.len())));

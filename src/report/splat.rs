@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use serde::Serialize;
 
+use super::certainty;
 use super::formats::{
     Encounter, MinerRow, OtherSite, RoundFacts, StageFacts, match_links, miner_row, round_row, standing_view,
 };
@@ -15,8 +16,11 @@ use super::text::{Who, counted, margin, number, share};
 use super::timeline::{TimelineStep, bar};
 use crate::model::ids::{Player, RoundNumber};
 use crate::model::neutral::{BuildView, DuelView, SubmissionView};
+use crate::model::report::DuelWinner;
 use crate::model::splat::snapshot::{SplatRound, SplatSnapshot};
 use crate::model::splat::state::SplatStage;
+use crate::rules::certainty::rounds::of_splats;
+use crate::rules::checks::in_force::InForce;
 use crate::rules::splat::duel::without_judge;
 use crate::rules::splat::outstanding::outstanding;
 use crate::rules::splat::walk::{Walk, of_round, report};
@@ -124,7 +128,8 @@ pub(super) fn encounters(round: RoundNumber, files: &SplatRound) -> Vec<Encounte
             claimed: (right.hotkey() != Some(&report.hotkey)).then(|| report.hotkey.to_string()),
             margin: report.margin,
             score: report.score,
-            duels: report.duels.len(),
+            tally: report.duels.iter().map(|duel| DuelWinner::from(duel.winner)).collect(),
+            orders: None,
             audit: None,
             rows: Box::new(rows),
         })
@@ -146,7 +151,11 @@ pub(super) fn page(
         previous: site.verdicts.page(number.previous()),
         next: site.verdicts.page(Some(number.next())),
         headline: headline(of, number, walk.as_ref()),
-        facts: facts(site, (number, files), walk.as_ref()),
+        facts: [
+            facts(site, (number, files), walk.as_ref()),
+            certainty::facts(&of_splats(of, &InForce::default(), Some(number))),
+        ]
+        .concat(),
         damage: site.verdicts.damage(Some(number)),
         win_margin: share(site.win_margin()),
         prompts: files.prompts.get().map_or(0, |prompts| prompts.0.len()),
@@ -154,7 +163,7 @@ pub(super) fn page(
         ending: walk.as_ref().map(ending).unwrap_or_default(),
         miners: miners(site, of, (number, files), walk.as_ref()),
         findings: site.verdicts.objections(Some(number)),
-        matches: match_links(all),
+        matches: match_links(site.win_margin(), all),
     }
 }
 

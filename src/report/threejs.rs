@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
+use super::certainty;
 use super::evidence::Evidence;
 use super::formats::{
     Encounter, MinerRow, OtherSite, RoundFacts, StageFacts, match_links, miner_row, round_row, standing_view,
@@ -25,6 +26,8 @@ use crate::model::threejs::config::AUDIT_REPEATS;
 use crate::model::threejs::detail::Told;
 use crate::model::threejs::duels::{StagedDuel, StagedMatch};
 use crate::model::threejs::snapshot::{ThreejsRound, ThreejsSnapshot};
+use crate::rules::certainty::rounds::{angles_of, of_threejs};
+use crate::rules::checks::in_force::InForce;
 use crate::rules::stage_table::row;
 use crate::rules::threejs::chain::{Chain, Fate, Link, order};
 use crate::rules::threejs::outstanding::{of_round, outstanding};
@@ -173,7 +176,8 @@ fn encounter<'a>(page: String, right: &Player, report: &'a StagedMatch, audit: O
         claimed: (right.hotkey() != Some(&report.right)).then(|| report.right.to_string()),
         margin: report.margin,
         score: report.score,
-        duels: report.duels.len(),
+        tally: report.duels.iter().map(|duel| duel.winner).collect(),
+        orders: angles_of(report),
         audit,
         rows: Box::new(rows),
     }
@@ -211,7 +215,11 @@ pub(super) fn page(
         previous: site.verdicts.page(number.previous()),
         next: site.verdicts.page(Some(number.next())),
         headline: headline(of, number, files),
-        facts: facts(site, (number, files), links.len()),
+        facts: [
+            facts(site, (number, files), links.len()),
+            certainty::facts(&of_threejs(of, &InForce::default(), Some(number))),
+        ]
+        .concat(),
         damage: site.verdicts.damage(Some(number)),
         win_margin: share(site.win_margin()),
         prompts: files.prompts.get().map_or(0, |prompts| prompts.0.len()),
@@ -221,8 +229,8 @@ pub(super) fn page(
         ending,
         audits,
         findings: site.verdicts.objections(Some(number)),
-        matches: match_links(all.iter().filter(|one| one.audit.is_none())),
-        audit_matches: match_links(all.iter().filter(|one| one.audit.is_some())),
+        matches: match_links(site.win_margin(), all.iter().filter(|one| one.audit.is_none())),
+        audit_matches: match_links(site.win_margin(), all.iter().filter(|one| one.audit.is_some())),
     }
 }
 

@@ -10,6 +10,7 @@ use super::submissions::{SubmissionTerms, intake};
 use crate::base::text::cut;
 use crate::model::format::ModelFormat;
 use crate::model::ids::{Block, Hotkey, PromptStem};
+use crate::model::refusals::MISSING;
 use crate::model::reveal::Reveal;
 use crate::model::submissions::Submission;
 
@@ -26,10 +27,19 @@ pub(crate) struct CheckedFile {
     pub(crate) outcome: FetchOutcome,
     /// What arrived, stored or not.
     pub(crate) arrived: Option<ArrivedFile>,
-    /// Seconds that its last attempt took.
-    pub(crate) fetch_seconds: Option<f64>,
+    /// How it arrived.
+    pub(crate) fetch: Option<TimedFetch>,
     /// Seconds that its preview took.
     pub(crate) draw_seconds: Option<f64>,
+}
+
+/// The attempt in which a file arrived.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct TimedFetch {
+    /// How long it took.
+    pub(crate) seconds: f64,
+    /// The failed attempts before it.
+    pub(crate) retries: u32,
 }
 
 /// A file that arrived whole.
@@ -42,6 +52,11 @@ pub(crate) struct ArrivedFile {
 }
 
 impl CheckedFile {
+    /// Is it not there?
+    pub(crate) fn is_missing(&self) -> bool {
+        matches!(&self.outcome, FetchOutcome::Failed { code, .. } if code == MISSING)
+    }
+
     /// How bad its outcome is, the worst first.
     fn rank(&self) -> u8 {
         match &self.outcome {

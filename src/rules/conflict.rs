@@ -44,6 +44,8 @@ mod tests {
             (alice, "state.json", true),
             (alice, "rounds/3/submissions.json", true),
             ("rounds/3/matches_matrix.csv", bob, true),
+            ("rounds/3/matches_matrix.csv", "rounds/3/question.toml", true),
+            ("rounds/3/question.toml", "rounds/3/question.toml", true),
             ("rounds/3/seed.json", "rounds/2/prompts.txt", true),
             ("rounds/3/seed.json", "rounds/1/winner.json", false),
             ("rounds/3/seed.json", "rounds/3/source_audit.json", true),

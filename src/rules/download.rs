@@ -1,146 +1,27 @@
 //! DESIGN 3, 4.7: which miners' files to fetch, and what is recorded about them.
 
-use std::collections::{BTreeMap, HashMap};
+mod outcome;
+mod tally;
 
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
+pub(crate) use self::outcome::{DownloadMark, FetchOutcome, KnownFiles, refusal};
+pub(crate) use self::tally::{Tally, recorded_tally, tally};
 use super::Plan;
 use super::python_random::PythonRandom;
 use super::shard::Shard;
 use crate::base::text::counted;
 use crate::model::file::{FileKind, PlayerFile};
-use crate::model::format::noted;
 use crate::model::ids::{Hotkey, Player, PromptStem, RoundNumber, Seed};
-use crate::model::objects::{StemError, StoredObject, check_stem};
+use crate::model::objects::{StemError, check_stem};
 use crate::model::outputs::{Output, Outputs};
 use crate::model::prompts::PromptList;
-use crate::model::record::Extra;
 use crate::model::refusals::{self, Refusal, Refusals};
 use crate::model::snapshot::{RoundFiles, Slot};
 use crate::model::stage::{CompetitionState, Stage};
 use crate::model::store::FileWrite;
 use crate::model::submissions::Submissions;
 use crate::model::sums::Sums;
-
-/// The outcome for one file of one miner.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "outcome", rename_all = "snake_case")]
-pub(crate) enum FetchOutcome {
-    /// Fetched, rendered and stored.
-    Stored {
-        #[serde(flatten, with = "noted")]
-        model: StoredObject,
-        /// Its preview.
-        png: StoredObject,
-    },
-    /// Fetched, but it cannot be rendered. It is stored if it is at least a file of the competition's
-    /// format.
-    Refused {
-        #[serde(flatten, with = "noted")]
-        model: Option<StoredObject>,
-        /// The stable code of the reason: one of [`crate::model::refusals::CODES`]. Older versions noted none.
-        #[serde(default, skip_serializing_if = "String::is_empty")]
-        code: String,
-        /// Why it cannot be rendered, and where in the file.
-        reason: String,
-    },
-    /// It could not be fetched.
-    Failed {
-        /// As for a refused one.
-        #[serde(default, skip_serializing_if = "String::is_empty")]
-        code: String,
-        reason: String,
-    },
-}
-
-/// Why a file with this outcome has no model, or no preview, as `refusals.json` records it; `None` if it has both.
-#[must_use]
-pub(crate) fn refusal(outcome: &FetchOutcome) -> Option<Refusal> {
-    match outcome {
-        FetchOutcome::Stored { .. } => None,
-        FetchOutcome::Refused { code, reason, .. } | FetchOutcome::Failed { code, reason } => {
-            // Marks of older versions have no code.
-            Some(Refusal::new(if code.is_empty() { refusals::UNKNOWN } else { code }, reason))
-        }
-    }
-}
-
-impl FetchOutcome {
-    /// Has it both model and preview?
-    #[must_use]
-    pub(crate) fn is_complete(&self) -> bool {
-        matches!(self, FetchOutcome::Stored { .. })
-    }
-
-    #[must_use]
-    pub(crate) fn model(&self) -> Option<&StoredObject> {
-        match self {
-            FetchOutcome::Stored { model, .. } => Some(model),
-            FetchOutcome::Refused { model, .. } => model.as_ref(),
-            FetchOutcome::Failed { .. } => None,
-        }
-    }
-
-    /// The stored preview.
-    #[must_use]
-    pub(crate) fn png(&self) -> Option<&StoredObject> {
-        match self {
-            FetchOutcome::Stored { png, .. } => Some(png),
-            _ => None,
-        }
-    }
-
-    /// Why it is not complete, in a line for people.
-    #[must_use]
-    pub(crate) fn reason(&self) -> Option<String> {
-        match self {
-            FetchOutcome::Stored { .. } => None,
-            FetchOutcome::Refused { reason, code, .. } if !code.is_empty() => Some(format!("{reason} ({code})")),
-            FetchOutcome::Refused { reason, .. } | FetchOutcome::Failed { reason, .. } => Some(reason.clone()),
-        }
-    }
-
-    /// The entry of `submitted.json`, in the form of the deployed services: no times, no attempts.
-    fn output(&self) -> Output {
-        Output {
-            model: self.model().map(|model| model.url.clone()),
-            png: self.png().map(|png| png.url.clone()),
-            generation_time: 0.0,
-            size: self.model().map_or(0, |model| model.size),
-            attempts: 0,
-            distance: 0.0,
-            extra: Extra::default(),
-        }
-    }
-}
-
-/// A line of the operator's journal: a file's outcome, noted as soon as it is known.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct DownloadMark {
-    /// Whose file.
-    pub hotkey: Hotkey,
-    /// For which prompt.
-    pub stem: PromptStem,
-    #[serde(flatten)]
-    pub outcome: FetchOutcome,
-}
-
-/// The newest known outcome of each of a round's files.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct KnownFiles(HashMap<(Hotkey, PromptStem), FetchOutcome>);
-
-impl KnownFiles {
-    /// Adds a mark; it replaces an older one of the same file.
-    pub(crate) fn add(&mut self, mark: DownloadMark) {
-        self.0.insert((mark.hotkey, mark.stem), mark.outcome);
-    }
-
-    /// A file's outcome.
-    #[must_use]
-    pub(crate) fn get(&self, hotkey: &Hotkey, stem: &PromptStem) -> Option<&FetchOutcome> {
-        self.0.get(&(hotkey.clone(), stem.clone()))
-    }
-}
 
 /// What one run is asked to fetch.
 #[derive(Debug, Clone)]
@@ -393,50 +274,37 @@ pub(crate) fn all_recorded(round: &DownloadRound<'_>) -> bool {
     round.submissions.keys().all(|hotkey| is_recorded(round, hotkey))
 }
 
-/// Counts of a miner's files by outcome.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Tally {
-    /// Models stored with a preview.
-    pub fetched: usize,
-    /// Files that are not a model, or are stored without a preview.
-    pub refused: usize,
-    /// Files that could not be fetched.
-    pub failed: usize,
-    /// Total size of the stored models, in bytes.
-    pub bytes: u64,
-    /// How often each reason was given.
-    pub reasons: BTreeMap<String, usize>,
+/// Whether a miner's server was there for the files that it was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Reached {
+    /// It answered for one of them at least.
+    Yes,
+    /// For none of them: the reason for the first one.
+    No(String),
+    /// Not all of them were tried.
+    Unknown,
 }
 
-/// Counts a miner's refused files as its `refusals.json` has them: what a machine without the journal knows.
+/// Whether a miner's server was there for these files.
 #[must_use]
-pub(crate) fn recorded_tally(refusals: &Refusals) -> Tally {
-    let mut tally = Tally::default();
-    for Refusal { code, reason, .. } in refusals.values() {
-        let failed = code.starts_with("fetch.");
-        *(if failed { &mut tally.failed } else { &mut tally.refused }) += 1;
-        let said = if failed { reason.clone() } else { format!("{reason} ({code})") };
-        *tally.reasons.entry(said).or_default() += 1;
+pub(crate) fn reached(asked: &MinerFiles, known: &KnownFiles) -> Reached {
+    let outcomes: Vec<_> = asked.files.iter().map(|(stem, _)| known.get(&asked.hotkey, stem)).collect();
+    if outcomes.iter().flatten().any(|outcome| !is_silence(outcome)) {
+        return Reached::Yes;
     }
-    tally
+    match outcomes.first() {
+        Some(Some(first)) if outcomes.iter().all(Option::is_some) => Reached::No(first.reason().unwrap_or_default()),
+        _ => Reached::Unknown,
+    }
 }
 
-/// Counts a miner's files by outcome.
-#[must_use]
-pub(crate) fn tally(prompts: &PromptList, hotkey: &Hotkey, known: &KnownFiles) -> Tally {
-    let mut tally = Tally::default();
-    for outcome in prompts.stems().filter_map(|stem| known.get(hotkey, stem)) {
-        match outcome {
-            FetchOutcome::Stored { .. } => tally.fetched += 1,
-            FetchOutcome::Refused { .. } => tally.refused += 1,
-            FetchOutcome::Failed { .. } => tally.failed += 1,
-        }
-        if let Some(model) = outcome.model() {
-            tally.bytes = tally.bytes.saturating_add(model.size);
-        }
-        if let Some(reason) = outcome.reason() {
-            *tally.reasons.entry(reason).or_default() += 1;
-        }
+/// Does it say that no server was there, or none that works?
+fn is_silence(outcome: &FetchOutcome) -> bool {
+    let FetchOutcome::Failed { code, reason } = outcome else { return false };
+    match code.as_str() {
+        refusals::CONNECTION | refusals::GIVEN_UP => true,
+        refusals::SLOW => reason.starts_with("no answer in time"),
+        refusals::STATUS => reason.starts_with("status 5"),
+        _ => false,
     }
-    tally
 }

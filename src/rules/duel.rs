@@ -17,10 +17,16 @@ pub const DRAW_WITHIN: f64 = 1.0;
 /// two; the `issues` text is the first answer's.
 #[must_use]
 pub fn by_answers(left_first: &Penalties, right_first: &Penalties) -> (DuelWinner, String) {
+    let pair = |answer: &Penalties| (answer.first, answer.second);
+    (by_both_orders(pair(left_first), pair(right_first)), left_first.issues.clone())
+}
+
+/// The winner by the penalties of two answers, each for the model shown first and the one shown second: left's first in
+/// the one, right's in the other.
+#[must_use]
+pub fn by_both_orders(left_first: (u8, u8), right_first: (u8, u8)) -> DuelWinner {
     let mean = |a: u8, b: u8| f64::from(u16::from(a) + u16::from(b)) / 2.0;
-    let left = mean(left_first.first, right_first.second);
-    let right = mean(left_first.second, right_first.first);
-    (by_penalties(left, right), left_first.issues.clone())
+    by_penalties(mean(left_first.0, right_first.1), mean(left_first.1, right_first.0))
 }
 
 /// The outputs that a player's matches use: the leader's baseline, or what a miner submitted.
@@ -31,6 +37,12 @@ pub fn outputs_of<'a>(files: &'a RoundFiles, player: &Player) -> &'a Slot<Output
         (Some(own), Player::Leader) => &own.generated,
         (Some(own), Player::Miner(_)) => &own.submitted,
     }
+}
+
+/// The path of a stored file below its player's folder, as `SHA256SUMS` has it.
+#[must_use]
+pub fn below_player<'u>(url: &'u str, player: &Player) -> Option<&'u str> {
+    url.rsplit_once(&format!("/{player}/")).map(|(_, below)| below)
 }
 
 /// The winner by the two sides' mean penalties (0 to 10, lower is better).

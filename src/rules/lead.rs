@@ -38,7 +38,7 @@ impl<'a> Lead<'a> {
     pub(crate) fn lines(&self) -> Vec<(&'static str, &'a LeaderEntry)> {
         let lines = match self.block {
             Some(_) => [("leader", self.leader), ("next", self.next())],
-            None => [("newest entry", self.newest_entry), ("entry before it", self.entry_before)],
+            None => [("newest entry of leader.json", self.newest_entry), ("entry before it", self.entry_before)],
         };
         lines.into_iter().filter_map(|(what, entry)| Some((what, entry?))).collect()
     }
@@ -75,7 +75,7 @@ mod tests {
             let lines = lead.lines().into_iter().map(|(what, entry)| format!("{what} {}", entry.effective_block));
             lines.collect::<Vec<_>>().join(", ")
         };
-        assert_eq!(blocks(None), "newest entry 300, entry before it 200");
+        assert_eq!(blocks(None), "newest entry of leader.json 300, entry before it 200");
         assert_eq!(blocks(Some(99)), "next 300");
         assert_eq!(blocks(Some(250)), "leader 200, next 300");
         assert_eq!(blocks(Some(300)), "leader 300");

@@ -1,14 +1,15 @@
-//! A match in progress: the judge calls that it needs, and the result of the answers.
+//! A match in progress: the judge calls that it needs, and the result of the answers, with the evidence for it.
 
 use std::collections::BTreeSet;
 
 use super::Thresholds;
 use super::duel::{self, by_answers, outputs_of, over_time, walkover, without_judge};
 use super::tournament::Pair;
+use crate::model::answers::{Answers, Digest, DuelEvidence, GivenAnswer, JudgedDuel, ShownImages, UnjudgedDuel};
 use crate::model::format::Format;
 use crate::model::ids::{Player, PromptStem};
 use crate::model::outputs::{Output, Outputs};
-use crate::model::penalties::Penalties;
+use crate::model::penalties::{AnswerOrigin, Penalties};
 use crate::model::prompts::Prompt;
 use crate::model::record::Extra;
 use crate::model::report::{Duel, DuelWinner, MatchReport};
@@ -42,8 +43,19 @@ pub(crate) struct Inquiry {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Played {
     pub margin: f64,
-    /// Its report; `None` for a walkover.
-    pub report: Option<MatchReport>,
+    /// Its report, and what the judge answered; `None` for a walkover.
+    pub report: Option<(MatchReport, Answers)>,
+}
+
+/// The judge's answer to an inquiry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct InquiryAnswer {
+    /// What it says.
+    pub penalties: Penalties,
+    /// How it was obtained.
+    pub origin: AnswerOrigin,
+    /// The digests of the prompt, the first and the second preview, where known.
+    pub images: [Option<Digest>; 3],
 }
 
 /// A match in play.
@@ -51,6 +63,8 @@ pub(crate) struct Played {
 pub(crate) struct MatchInProgress {
     format: Format,
     pair: Pair,
+    /// The digest of the question.
+    question: Digest,
     walkover: Option<f64>,
     rows: Vec<DuelInProgress>,
 }
@@ -60,13 +74,19 @@ pub(crate) struct MatchInProgress {
 struct DuelInProgress {
     duel: Duel,
     decided: bool,
-    answers: [Option<Penalties>; 2],
+    answers: [Option<InquiryAnswer>; 2],
 }
 
 impl MatchInProgress {
     /// Sets up a match over these prompts; duels that need no judge are decided at once.
     #[must_use]
-    pub(crate) fn new(files: &RoundFiles, prompts: &[Prompt], limits: &Thresholds, pair: &Pair) -> Self {
+    pub(crate) fn new(
+        files: &RoundFiles,
+        prompts: &[Prompt],
+        limits: &Thresholds,
+        question: Digest,
+        pair: &Pair,
+    ) -> Self {
         let (left, right) = (outputs_of(files, &pair.0).get(), outputs_of(files, &pair.1).get());
         let has = |outputs: Option<&Outputs>| outputs.is_some_and(|outputs| !outputs.is_empty());
         let walkover = walkover(has(left), has(right));
@@ -80,7 +100,7 @@ impl MatchInProgress {
             // Reports have their duels sorted by name (DESIGN section 2).
             rows.sort_by(|a, b| a.duel.name.cmp(&b.duel.name));
         }
-        MatchInProgress { format: files.format, pair: pair.clone(), walkover, rows }
+        MatchInProgress { format: files.format, pair: pair.clone(), question, walkover, rows }
     }
 
     /// The number of duels.
@@ -107,15 +127,15 @@ impl MatchInProgress {
     }
 
     /// Takes the answer to one inquiry; the second answer decides the duel.
-    pub(crate) fn answer(&mut self, duel: usize, order: ViewingOrder, penalties: Penalties) {
+    pub(crate) fn answer(&mut self, duel: usize, order: ViewingOrder, answer: InquiryAnswer) {
         let Some(row) = self.rows.get_mut(duel).filter(|row| !row.decided) else { return };
         let [left_first, right_first] = &mut row.answers;
         match order {
-            ViewingOrder::LeftFirst => *left_first = Some(penalties),
-            ViewingOrder::RightFirst => *right_first = Some(penalties),
+            ViewingOrder::LeftFirst => *left_first = Some(answer),
+            ViewingOrder::RightFirst => *right_first = Some(answer),
         }
         if let (Some(left_first), Some(right_first)) = (left_first, right_first) {
-            (row.duel.winner, row.duel.issues) = by_answers(left_first, right_first);
+            (row.duel.winner, row.duel.issues) = by_answers(&left_first.penalties, &right_first.penalties);
             row.decided = true;
         }
     }
@@ -134,7 +154,40 @@ impl MatchInProgress {
         let margin = duel::margin(score, duels.len());
         let (left, right) = self.pair.clone();
         let report = MatchReport { format: self.format, left, right, score, margin, duels, extra: Extra::default() };
-        Some(Played { margin, report: Some(report) })
+        let answers = Answers(self.rows.iter().map(|row| row.evidence(self.question)).collect());
+        Some(Played { margin, report: Some((report, answers)) })
+    }
+}
+
+impl DuelInProgress {
+    /// What the decided duel rests on.
+    fn evidence(&self, question: Digest) -> DuelEvidence {
+        let name = self.duel.name.clone();
+        let [Some(left_first), Some(right_first)] = &self.answers else {
+            let without_judge = self.duel.issues.clone();
+            return DuelEvidence::Unjudged(UnjudgedDuel { name, without_judge, extra: Extra::default() });
+        };
+        let ([prompt, left, right], model) = (left_first.images, left_first.origin.model.clone());
+        let images = ShownImages { prompt, left, right, extra: Extra::default() };
+        let right_first = given(right_first, model.as_ref());
+        let left_first = given(left_first, model.as_ref());
+        let extra = Extra::default();
+        DuelEvidence::Judged(Box::new(JudgedDuel { name, model, question, images, left_first, right_first, extra }))
+    }
+}
+
+/// An answer as it is recorded; `model` is the name on its line.
+fn given(answer: &InquiryAnswer, model: Option<&String>) -> GivenAnswer {
+    let InquiryAnswer { penalties, origin, .. } = answer;
+    GivenAnswer {
+        penalty_1: penalties.first,
+        penalty_2: penalties.second,
+        issues: penalties.issues.clone(),
+        model: origin.model.clone().filter(|own| Some(own) != model),
+        attempts: origin.attempts,
+        prompt_tokens: origin.prompt_tokens,
+        completion_tokens: origin.completion_tokens,
+        extra: Extra::default(),
     }
 }
 

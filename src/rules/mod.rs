@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub(crate) mod builds;
+pub mod certainty;
 pub(crate) mod check;
 pub mod checks;
 pub(crate) mod conflict;
@@ -21,6 +22,7 @@ pub mod payload;
 pub mod prompts;
 pub mod python_random;
 pub(crate) mod regeneration;
+pub mod rejudge;
 pub(crate) mod results;
 pub mod seed;
 pub(crate) mod shard;

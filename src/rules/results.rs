@@ -6,9 +6,11 @@ use super::match_in_progress::Played;
 use super::pairings::{place, sequence};
 use super::tournament::{Field, Pair, critical_prompts, replay};
 use super::{Plan, Thresholds};
-use crate::model::file::{FileKind, PlayerFile, RoundFile};
+use crate::model::answers::Answers;
+use crate::model::file::{FileKind, PlayerFile, RoundFile, answers_name};
 use crate::model::ids::{Block, Hotkey, Player, RoundNumber, Seed};
 use crate::model::leader::{LeaderEntry, leader_at};
+use crate::model::question::QuestionFile;
 use crate::model::record::Extra;
 use crate::model::require_audit::AuditRequest;
 use crate::model::snapshot::{PlayerFiles, RoundFiles, Slot};
@@ -25,6 +27,8 @@ pub(crate) struct RecordTerms<'a> {
     pub win_margin: f64,
     /// The rules' limits.
     pub limits: &'a Thresholds,
+    /// What the judge is asked.
+    pub question: &'a QuestionFile,
 }
 
 impl RecordTerms<'_> {
@@ -56,8 +60,8 @@ pub(crate) enum ResultError {
 }
 
 /// Records matches, up to and including the first one that calls for an audit, in `files` and as a plan;
-/// also returns how many were recorded. Crash order: reports are written before the matrix that names
-/// them, and the audit requests that follow from them last.
+/// also returns how many were recorded. Crash order: the question and the answers are written before the reports that
+/// rest on them, reports before the matrix that names them, and the audit requests that follow from them last.
 ///
 /// # Errors
 /// An audit rests on a match whose report is missing.
@@ -77,13 +81,14 @@ pub(crate) fn record(
             break;
         }
         taken += 1;
-        if let Some(report) = &played.report {
-            let file = report_file(terms.round, files, pair);
-            plan.writes.push(FileWrite::new(file.clone(), report));
+        if let Some((report, answers)) = &played.report {
+            plan.writes.extend(publish(terms, files, answers));
+            let name = report_name(files, pair);
+            let file = |file| FileKind::Player(terms.round, pair.1.clone(), file);
+            plan.writes.push(FileWrite::new(file(PlayerFile::Answers(answers_name(&name))), answers));
+            plan.writes.push(FileWrite::new(file(PlayerFile::Report(name.clone())), report));
             let own = files.players.entry(pair.1.clone()).or_default();
-            if let FileKind::Player(_, _, PlayerFile::Report(name)) = file {
-                own.reports.insert(name, Slot::Ok(report.clone()));
-            }
+            own.reports.insert(name, Slot::Ok(report.clone()));
             lines.push(match_line(pair));
         }
         // A row's position may depend on the rows before it.
@@ -124,17 +129,28 @@ pub(crate) fn requests_line(round: RoundNumber) -> String {
     format!("Update audit requests for round {round}")
 }
 
-/// The file of a match report.
-#[must_use]
-pub(crate) fn report_file(round: RoundNumber, files: &RoundFiles, pair: &Pair) -> FileKind {
-    let none = PlayerFiles::default();
-    let name = report_name(files.players.get(&pair.1).unwrap_or(&none), &pair.0);
-    FileKind::Player(round, pair.1.clone(), PlayerFile::Report(name))
+/// The question of a round's first answers, to be written before them.
+fn publish(terms: &RecordTerms<'_>, files: &mut RoundFiles, answers: &Answers) -> Option<FileWrite> {
+    if !files.question.is_missing() || answers.judged().next().is_none() {
+        return None;
+    }
+    files.question = Slot::Ok(terms.question.clone());
+    Some(FileWrite::new(FileKind::Round(terms.round, RoundFile::Question), terms.question))
 }
 
-/// The file name of a report against `left`: the existing one, else the shortest free name with at
-/// least ten characters of `left`.
-fn report_name(own: &PlayerFiles, left: &Player) -> String {
+/// The files of a match: the judge's answers, and the report.
+#[must_use]
+pub(crate) fn match_files(round: RoundNumber, files: &RoundFiles, pair: &Pair) -> [FileKind; 2] {
+    let name = report_name(files, pair);
+    [PlayerFile::Answers(answers_name(&name)), PlayerFile::Report(name)]
+        .map(|file| FileKind::Player(round, pair.1.clone(), file))
+}
+
+/// The file name of a match's report: the existing one, else the shortest free name with at least ten characters of
+/// left.
+fn report_name(files: &RoundFiles, (left, right): &Pair) -> String {
+    let none = PlayerFiles::default();
+    let own = files.players.get(right).unwrap_or(&none);
     if let Some((name, _)) = own.report_against(left) {
         return name.to_owned();
     }

@@ -308,14 +308,22 @@ mod tests {
             ("seed.json", "open"),
             ("prompts.txt", "open"),
             ("builds.json", judged),
+            ("question.toml", "duels"),
             ("matches_matrix.csv", "duels"),
             ("require_audit.json", "duels"),
             ("generation_audits.json", "duels"),
             ("winner.json", "duels open"),
         ];
-        let of_miner = ["downloading", "downloading", "duels", "duels", "downloading duels", "duels"];
-        let names =
-            ["submitted.json", "refusals.json", "generated.json", "pod_stats.json", "SHA256SUMS", "duels_LEFT.json"];
+        let of_miner = ["downloading", "downloading", "duels", "duels", "downloading duels", "duels", "duels"];
+        let names = [
+            "submitted.json",
+            "refusals.json",
+            "generated.json",
+            "pod_stats.json",
+            "SHA256SUMS",
+            "duels_LEFT.json",
+            "answers_LEFT.jsonl",
+        ];
         let miner = names.into_iter().zip(of_miner);
         let expected = expected.into_iter().chain(miner).chain(expected).chain(names.map(|name| (name, judged)));
         let expected: Vec<_> = expected.map(|(name, stages)| (name, stages.to_owned())).collect();

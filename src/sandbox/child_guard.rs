@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use crate::base::error::{Context as _, Error, Result};
+use crate::base::text::in_shell;
 
 /// Tells a command that its standard input is the pipe to watch.
 const WATCHES: &str = "GEN404_TIED_TO_STDIN";
@@ -27,6 +28,19 @@ pub(crate) fn command() -> Result<Command> {
     // The kernel closes this pipe when this process ends, even by SIGKILL.
     command.env(WATCHES, "1").stdin(Stdio::piped());
     Ok(command)
+}
+
+/// How to call this program in a shell: by its name if that finds it, else by its path.
+pub(crate) fn called() -> String {
+    const NAME: &str = "gen404";
+    let Ok(program) = std::env::current_exe().and_then(|path| path.canonicalize()) else { return NAME.to_owned() };
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    let mut named = std::env::split_paths(&paths).map(|folder| folder.join(NAME));
+    // The first of that name is the one that a shell runs.
+    match named.find_map(|path| path.canonicalize().ok()) {
+        Some(found) if found == program => NAME.to_owned(),
+        _ => in_shell(&program.display().to_string()),
+    }
 }
 
 /// If a sandbox started this process, ends it as soon as the sandbox is gone.

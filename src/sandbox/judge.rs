@@ -6,7 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+
+use super::rng::Rng;
+use crate::model::answers::WORST_PENALTY;
 
 /// Pictures are compared on a grid of this many fields per side.
 const FIELDS: usize = 64;
@@ -17,8 +21,48 @@ const BACKGROUND: f64 = 6.0;
 /// The mean difference of the fields that show a model (0 to 255) for a penalty of 1.
 const STEP: f64 = 9.0;
 
-/// The worst penalty.
-const WORST: f64 = 10.0;
+/// The tokens of a question that the judge names: those of three pictures and the words.
+const TOKENS: usize = 3_800;
+
+/// By how much a judge that favours the first image does so, for and against.
+const FAVOUR: u8 = 2;
+
+/// How the judge of a sandbox behaves.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum JudgeMode {
+    /// It answers what it sees.
+    #[default]
+    Honest,
+    /// It answers what it sees, but its operator records another winner: see [`super::lie`].
+    Lies,
+    /// It favours the model that it is shown first.
+    First,
+    /// It mixes the two models up at random.
+    Random,
+}
+
+impl JudgeMode {
+    /// Its name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            JudgeMode::Honest => "honest",
+            JudgeMode::Lies => "lies",
+            JudgeMode::First => "first",
+            JudgeMode::Random => "random",
+        }
+    }
+
+    /// The penalties that it gives where it sees these. `asked` names the question: the same one is answered alike.
+    fn penalties(self, [first, second]: [u8; 2], asked: &[&str]) -> [u8; 2] {
+        match self {
+            JudgeMode::Honest | JudgeMode::Lies => [first, second],
+            JudgeMode::First => [first.saturating_sub(FAVOUR), (second + FAVOUR).min(WORST_PENALTY)],
+            JudgeMode::Random if Rng::of(asked).below(2) == 1 => [second, first],
+            JudgeMode::Random => [first, second],
+        }
+    }
+}
 
 /// The mean colours of a picture's fields, row by row.
 type Fields = Vec<[f64; 3]>;
@@ -52,10 +96,16 @@ pub(crate) enum CompareError {
 /// Compares pictures, and caches those seen before.
 #[derive(Debug, Default)]
 pub(crate) struct PixelJudge {
+    mode: JudgeMode,
     seen: Mutex<HashMap<String, Arc<Fields>>>,
 }
 
 impl PixelJudge {
+    /// A judge that behaves like this.
+    pub(crate) fn new(mode: JudgeMode) -> PixelJudge {
+        PixelJudge { mode, seen: Mutex::default() }
+    }
+
     /// Answers a request's body. `fetch` gives the bytes behind a URL of the sandbox.
     ///
     /// # Errors
@@ -72,7 +122,7 @@ impl PixelJudge {
         };
         let target = self.fields(prompt, fetch)?;
         let penalty = |url| Ok::<_, PixelJudgeError>(penalty(&target, &*self.fields(url, fetch)?));
-        let (one, two) = (penalty(first)?, penalty(second)?);
+        let [one, two] = self.mode.penalties([penalty(first)?, penalty(second)?], &["judge", prompt, first, second]);
         let issues = format!("by pixels: the first is off by {one}, the second by {two}");
         let content = json!({"penalty_1": one, "penalty_2": two, "issues": issues}).to_string();
         Ok(json!({
@@ -80,8 +130,10 @@ impl PixelJudge {
             "object": "chat.completion",
             "model": request.get("model").cloned().unwrap_or_default(),
             "choices": [{
-                "index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": "stop",
+                "index": 0, "message": {"role": "assistant", "content": &content}, "finish_reason": "stop",
             }],
+            // As much as a vision model would take.
+            "usage": {"prompt_tokens": TOKENS, "completion_tokens": content.len() / 4},
         }))
     }
 
@@ -149,7 +201,7 @@ fn difference(target: &Fields, preview: &Fields) -> f64 {
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number from 0 to 10")]
 fn penalty(target: &Fields, preview: &Fields) -> u8 {
-    (difference(target, preview) / STEP).round().clamp(0.0, WORST) as u8
+    (difference(target, preview) / STEP).round().clamp(0.0, f64::from(WORST_PENALTY)) as u8
 }
 
 #[cfg(test)]
@@ -172,6 +224,16 @@ mod tests {
             assert_eq!(penalties[0], 0);
             assert!(penalties.windows(2).all(|two| two[0] + 2 <= two[1]), "shape {name}: {penalties:?}");
         }
+    }
+
+    #[test]
+    fn a_judge_may_lean_to_the_first_or_mix_the_two_up() {
+        assert_eq!(JudgeMode::First.penalties([1, 9], &[]), [0, 10]);
+        assert_eq!(JudgeMode::First.penalties([5, 5], &[]), [3, 7]);
+        let random: Vec<_> = (0..64).map(|n| JudgeMode::Random.penalties([1, 9], &[&n.to_string()])).collect();
+        let flipped = random.iter().filter(|penalties| **penalties == [9, 1]).count();
+        assert!((20..44).contains(&flipped), "{flipped} of 64 are flipped");
+        assert_eq!(random[3], JudgeMode::Random.penalties([1, 9], &["3"]), "the same question is answered alike");
     }
 
     #[test]

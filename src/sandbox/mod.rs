@@ -5,6 +5,7 @@ pub(crate) mod child_guard;
 pub(crate) mod clock;
 pub(crate) mod folder;
 pub(crate) mod judge;
+pub(crate) mod lie;
 pub(crate) mod models;
 pub(crate) mod participants;
 pub(crate) mod rng;

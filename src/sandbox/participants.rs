@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::judge::JudgeMode;
 use super::models::Shape;
 use super::rng::Rng;
 use crate::base::error::{Context as _, Result};
@@ -27,6 +28,14 @@ pub(crate) struct Params {
     pub(crate) prompts: usize,
     /// The port of all servers.
     pub(crate) port: u16,
+    /// How the judge behaves.
+    #[serde(default, skip_serializing_if = "is_honest")]
+    pub(crate) judge: JudgeMode,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_honest(mode: &JudgeMode) -> bool {
+    *mode == JudgeMode::Honest
 }
 
 impl Params {
@@ -269,7 +278,7 @@ mod tests {
     use super::*;
 
     fn participants() -> Participants {
-        Participants::new(Params { seed: 7, rounds: 3, miners: 8, prompts: 4, port: 1 })
+        Participants::new(Params { seed: 7, rounds: 3, miners: 8, prompts: 4, port: 1, judge: JudgeMode::Honest })
     }
 
     #[test]

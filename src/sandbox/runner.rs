@@ -5,15 +5,18 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::child_guard::{self, CapturedOutput};
+use super::child_guard::{self, CapturedOutput, called};
 use super::clock::{RoundStage, amid_reveals, drawing, reveal_all, schedule};
 use super::folder::SandboxFolder;
+use super::judge::JudgeMode;
+use super::lie;
 use super::participants::Participants;
 use super::site::SandboxSite;
 use crate::base::error::{Error, Result};
+use crate::base::text::in_shell;
 use crate::model::file::FileKind;
-use crate::model::ids::Block;
-use crate::model::stage::{CompetitionState, round_in};
+use crate::model::ids::{Block, RoundNumber};
+use crate::model::stage::{CompetitionState, Stage, round_in};
 use crate::model::store::Store;
 use crate::rules::stage_table::{End, row};
 use crate::ui::Ui;
@@ -58,6 +61,14 @@ impl Runner<'_> {
                     self.advance(amid_reveals(&schedule), &[])?;
                     self.advance(drawn, &[])?;
                 }
+                End::Deadline if self.lies_in(round) => {
+                    self.advance(drawn, &[])?;
+                    self.advance(schedule.generation_deadline_block, &["--until", "duels"])?;
+                }
+                End::Work if self.lies_in(round) && state.stage == Stage::Duels => {
+                    self.lie(schedule.generation_deadline_block, round)?;
+                    self.advance(schedule.generation_deadline_block, &["--until", "open"])?;
+                }
                 End::Deadline => {
                     self.advance(drawn, &[])?;
                     self.advance(schedule.generation_deadline_block, &["--until", "open"])?;
@@ -84,8 +95,8 @@ impl Runner<'_> {
     /// # Errors
     /// The competition's files cannot be read.
     pub(crate) fn follow(&self, stop: &Stop) -> Result<()> {
-        let place = self.folder.root.display();
-        self.ui.status(&format!("now in another terminal: cd {place}; gen404 status (here, Ctrl-C ends it)"));
+        let (place, program) = (in_shell(&self.folder.root.display().to_string()), called());
+        self.ui.status(&format!("now in another terminal: cd {place}; {program} status (here, Ctrl-C ends it)"));
         let mut told = None;
         while !stop.is_wanted() {
             let now = Some(RoundStage::of(&self.store)?);
@@ -114,6 +125,18 @@ impl Runner<'_> {
         })
     }
 
+    /// Does the operator lie in this round? Once is enough, and in the first one somebody always has to be audited.
+    fn lies_in(&self, round: RoundNumber) -> bool {
+        self.participants.params.judge == JudgeMode::Lies && round == RoundNumber(0)
+    }
+
+    /// Plays the matches up to the first audit, changes a result before it is committed, and commits all.
+    fn lie(&self, block: Block, round: RoundNumber) -> Result<()> {
+        self.run_one(block, &["duel"], "duel")?;
+        lie::tell(&self.store, round)?;
+        self.run_one(block, &["--commit", "duel"], "duel")
+    }
+
     fn state(&self) -> Result<CompetitionState> {
         self.store.need(&FileKind::State)
     }
@@ -122,18 +145,24 @@ impl Runner<'_> {
     fn advance(&self, block: Block, more: &[&str]) -> Result<()> {
         self.site.change_chain(|node| node.advance(block));
         self.ui.detail(&format!("block {block}"));
+        let args: Vec<&str> = ["--commit", "advance"].into_iter().chain(more.iter().copied()).collect();
+        self.run_one(block, &args, "advance")
+    }
+
+    /// Runs a command. A stage command may have to wait.
+    fn run_one(&self, block: Block, args: &[&str], name: &str) -> Result<()> {
         let mut command = self.folder.command(block)?;
-        command.args(["--commit", "advance"]).args(more);
+        command.args(args);
         let CapturedOutput { code, out, err } = self.watched(command)?;
         for line in out.lines() {
             self.ui.status(&format!("block {block}: {line}"));
         }
         err.lines().for_each(|line| self.ui.detail(line));
-        if code == Some(0) {
+        if code == Some(0) || (code == Some(3) && name != "advance") {
             return Ok(());
         }
         let code = code.map_or("a signal".to_owned(), |code| format!("exit code {code}"));
-        let failed = Error::failed(format!("gen404 advance ended with {code}"));
+        let failed = Error::failed(format!("gen404 {name} ended with {code}"));
         let said = err.lines().filter(|line| !line.trim().is_empty()).collect::<Vec<_>>().join(" | ");
         Err(failed.because(anyhow::anyhow!(said)).hint("run the sandbox again to continue"))
     }

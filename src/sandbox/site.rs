@@ -101,7 +101,7 @@ impl SandboxSite {
     /// The site of these participants for a competition's folder.
     pub(crate) fn new(participants: Participants, repo: PathBuf, objects: PathBuf, node: StandInNode) -> SandboxSite {
         let (node, pictures) = (Mutex::new(node), Mutex::default());
-        let (judge, traffic) = (PixelJudge::default(), Traffic::default());
+        let (judge, traffic) = (PixelJudge::new(participants.params.judge), Traffic::default());
         SandboxSite { participants, repo, objects, node, by_hand: false, pictures, judge, traffic }
     }
 
@@ -322,12 +322,14 @@ fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::judge::JudgeMode;
     use super::super::participants::Params;
     use super::*;
     use crate::model::ids::Block;
 
     fn site() -> SandboxSite {
-        let participants = Participants::new(Params { seed: 1, rounds: 2, miners: 7, prompts: 1, port: 9 });
+        let participants =
+            Participants::new(Params { seed: 1, rounds: 2, miners: 7, prompts: 1, port: 9, judge: JudgeMode::Honest });
         SandboxSite::new(
             participants,
             PathBuf::from("/nowhere"),

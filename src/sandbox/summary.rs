@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::child_guard::{self, CapturedOutput};
 use super::folder::{FIRST_BLOCK, SandboxFolder};
+use super::judge::JudgeMode;
 use super::participants::{Miner, Participants, Role};
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::files;
@@ -38,6 +39,9 @@ pub(crate) struct SandboxSummary {
     pub(crate) caught: Vec<Caught>,
     /// The counts of `verify --history`.
     pub(crate) verify: Value,
+    /// What it found of the operator's lie, if there was one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) lies: Vec<String>,
     /// The report's index page.
     pub(crate) report: String,
 }
@@ -108,6 +112,7 @@ impl SandboxSummary {
             weight: entry.weight,
             from_block: entry.effective_block.0,
         });
+        let (verify, lies) = verify(folder, participants.params.judge)?;
         Ok(SandboxSummary {
             dir: folder.root.display().to_string(),
             head: git.head()?.map(|id| id.to_string()),
@@ -115,7 +120,8 @@ impl SandboxSummary {
             rounds,
             leaders: leaders.collect(),
             caught,
-            verify: verify(folder)?,
+            verify,
+            lies,
             report: report(folder, participants)?,
         })
     }
@@ -150,7 +156,13 @@ impl SandboxSummary {
         }
         let count = |status| self.verify.get(status).and_then(Value::as_u64).unwrap_or_default();
         let (pass, warn, skip) = (count("pass"), count("warn"), count("skip"));
-        lines.push(format!("verify --history: every claim that can be checked here holds ({pass} pass, 0 fail, {warn} warn, {skip} skip)"));
+        let fail = self.lies.len();
+        let counts = format!("{pass} pass, {fail} fail, {warn} warn, {skip} skip");
+        lines.push(match fail {
+            0 => format!("verify --history: every claim that can be checked here holds ({counts})"),
+            _ => format!("verify --history found the operator's lie ({counts}):"),
+        });
+        lines.extend(self.lies.iter().map(|lie| format!("  {lie}")));
         lines.extend(self.head.iter().map(|head| format!("commit {head}")));
         lines.push(format!("competition {}", self.dir));
         lines
@@ -243,22 +255,33 @@ fn summed(reasons: BTreeMap<String, usize>) -> Vec<(String, usize)> {
     summed.into_values().collect()
 }
 
-/// Runs `gen404 verify --history`. Returns its counts.
-fn verify(folder: &SandboxFolder) -> Result<Value> {
+/// Runs `gen404 verify --history`. Returns its counts, and the lie that it has found if the operator told one.
+fn verify(folder: &SandboxFolder, judge: JudgeMode) -> Result<(Value, Vec<String>)> {
     let mut command = folder.command(FIRST_BLOCK)?;
     command.args(["--json", "verify", "--history"]);
     let CapturedOutput { code, out, err } = child_guard::outcome(command, "verify")?;
     let found: Value = serde_json::from_str(&out).failed(|| format!("gen404 verify did not print JSON: {err}"))?;
-    if code == Some(0) {
+    let counts = || {
         let counts = found.pointer("/details/summary").filter(|counts| counts.is_object());
-        return counts.cloned().ok_or_else(|| Error::failed("gen404 verify printed no counts"));
+        counts.cloned().ok_or_else(|| Error::failed("gen404 verify printed no counts"))
+    };
+    match (code, judge) {
+        (Some(0), JudgeMode::Lies) => return Err(Error::failed("verify --history did not find the operator's lie")),
+        (Some(0), _) => return Ok((counts()?, Vec::new())),
+        _ => {}
     }
     let checks = found.pointer("/details/checks").and_then(Value::as_array).into_iter().flatten();
     let text = |check: &Value, key: &str| check.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let failed = checks.filter(|check| text(check, "status") == "fail");
+    let failed: Vec<_> = checks.filter(|check| text(check, "status") == "fail").collect();
+    let expected = |check: &&Value| text(check, "id") == "duel.answers";
+    let is_the_lie = judge == JudgeMode::Lies && failed.len() == 1 && failed.iter().all(expected);
     let said: Vec<String> = failed
+        .iter()
         .map(|check| format!("{} {}: {}", text(check, "id"), text(check, "subject"), text(check, "detail")))
         .collect();
+    if is_the_lie {
+        return Ok((counts()?, said));
+    }
     let lie = Error::failed(format!("verify --history: {} failed", counted(said.len(), "claim", "claims")));
     Err(lie.because(anyhow::anyhow!(said.join(" | "))).hint("gen404 verify --history in the sandbox's folder"))
 }

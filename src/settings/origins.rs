@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::flags::{DriverArgs, Env, chain_settings, distance_settings_by, judge_settings_by, store_settings};
 use super::{Config, SettingsSource};
 use crate::base::error::{Error, Result};
-use crate::world::http::{Secret, shown_text, shown_url};
+use crate::world::http::{Blanks, Secret, shown_text, shown_url};
 
 /// The variables that beat a key of the file.
 const ENVIRONMENT: [(&str, &str); 9] = [
@@ -47,7 +47,8 @@ const RENDERER: &str = "render_service";
 const SECRET_PATHS: [&str; 3] = ["chain.", "heartbeat.", "notify["];
 
 /// URLs of services that a gateway may stand before: their path is shown only if it is plain.
-const PLAIN_PATHS: [&str; 5] = ["judge.base_url", "distance.url", "seed.drand_url", "store.endpoint", RENDERER];
+const PLAIN_PATHS: [&str; 6] =
+    ["judge.base_url", "distance.url", "seed.drand_url", "store.endpoint", "builds.api_url", RENDERER];
 
 /// The longest word of a plain path.
 const LONGEST_WORD: usize = 8;
@@ -286,8 +287,34 @@ fn shown(key: &str, text: &str) -> String {
 
 /// A path of short words, such as `/api/v1`, which no key is.
 fn is_plain(path: &str) -> bool {
-    let is_word = |part: &str| part.len() <= LONGEST_WORD && part.bytes().all(|b| b.is_ascii_alphanumeric());
     path.split('/').all(is_word)
+}
+
+fn is_word(part: &str) -> bool {
+    part.len() <= LONGEST_WORD && part.bytes().all(|b| b.is_ascii_alphanumeric())
+}
+
+/// The parts of services' URLs that may be keys: they are blanked where a service's answer is shown.
+pub(crate) fn keys_in_paths(config: &Config, renderer: Option<&str>) -> Blanks {
+    let Config { judge, distance, seed, store, builds, pods, .. } = config;
+    let urls = [
+        judge.base_url.as_deref(),
+        distance.url.as_deref(),
+        seed.drand_url.as_deref(),
+        store.endpoint.as_deref(),
+        Some(builds.api_url.as_str()),
+        pods.endpoint.url.as_deref(),
+        renderer,
+    ];
+    let mut blanks = Blanks::default();
+    for url in urls.into_iter().flatten() {
+        let shown = shown_url(url);
+        let path = shown.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map_or("", |(_, path)| path);
+        // What stands in braces is filled in.
+        let keys = path.split('/').filter(|part| !is_word(part) && !part.contains('{'));
+        keys.for_each(|key| blanks.add_whole(key));
+    }
+    blanks
 }
 
 #[cfg(test)]

@@ -26,6 +26,15 @@ impl Line {
     }
 }
 
+/// A server that a command asked, and can go on without.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Its name, such as "CDN of HOTKEY".
+    pub name: String,
+    /// If it could not be reached: what is missing for that, and what to do.
+    pub trouble: Option<(String, String)>,
+}
+
 /// The state that an answer is based on.
 #[derive(Debug, Clone, Default)]
 pub struct Basis {
@@ -51,6 +60,10 @@ pub struct Report {
     pub commits: IndexMap<String, String>,
     /// The commits that it pushed, each with the remote's name.
     pub pushed: IndexMap<String, String>,
+    /// What happened that its files do not show, each in a few words, for the record of runs.
+    pub facts: Vec<String>,
+    /// The miners' servers that it asked.
+    pub servers: Vec<Server>,
     /// What it waits for, if it is not due yet or depends on others.
     pub waits: Vec<String>,
     /// What to do about that.

@@ -4,6 +4,7 @@
 //! checked before they are opened (`guard`), objects before they are inflated (`objects`, `packs`), and trees
 //! are walked along the known paths only (`walk`).
 
+mod address;
 mod commit;
 mod guard;
 mod index;
@@ -16,7 +17,9 @@ mod reach;
 pub(crate) mod ready;
 pub(crate) mod remote;
 mod sign;
+pub(crate) mod signers;
 mod tree;
+pub(crate) mod upstream;
 mod walk;
 
 use std::collections::HashMap;

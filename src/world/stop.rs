@@ -1,7 +1,7 @@
 //! A request to stop, by SIGINT or SIGTERM, checked between steps of work.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,8 @@ pub type Cut = dyn Fn() + Send + Sync;
 #[derive(Clone, Default)]
 pub struct Stop {
     wanted: Arc<AtomicBool>,
+    /// The number of the signal that asked for it; 0 if none did.
+    signal: Arc<AtomicUsize>,
     cuts: Arc<Mutex<Vec<Weak<Cut>>>>,
     /// The stop that also ends this one.
     outer: Option<Box<Stop>>,
@@ -62,6 +64,8 @@ impl Stop {
             // the flag set.
             signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, stop.wanted.clone())
                 .failed(cannot)?;
+            let number = usize::try_from(signal).unwrap_or_default();
+            signal_hook::flag::register_usize(signal, stop.signal.clone(), number).failed(cannot)?;
             signal_hook::flag::register(signal, stop.wanted.clone()).failed(cannot)?;
         }
         let watching = stop.clone();
@@ -106,6 +110,16 @@ impl Stop {
     #[must_use]
     pub fn is_wanted(&self) -> bool {
         self.wanted.load(Ordering::SeqCst) || self.outer.as_ref().is_some_and(|outer| outer.is_wanted())
+    }
+
+    /// The name of the signal that requested it, if one did.
+    #[must_use]
+    pub fn signal(&self) -> Option<&'static str> {
+        match i32::try_from(self.signal.load(Ordering::SeqCst)).unwrap_or_default() {
+            SIGINT => Some("SIGINT"),
+            SIGTERM => Some("SIGTERM"),
+            _ => None,
+        }
     }
 
     /// Requests a stop.

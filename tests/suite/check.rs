@@ -125,6 +125,18 @@ fn what_download_records_of_hostile_servers_is_foretold() {
     assert!(drip[0]["reason"].as_str().unwrap().contains("slower than"), "{drip}");
 }
 
+#[test]
+fn a_file_that_came_at_the_second_attempt_is_told() {
+    let cdn = Cdn::start(|path, before| match before {
+        0 => Serve::Status(503, String::new()),
+        _ => Serve::File(triangle_glb(path)),
+    });
+    let folder = round(&[cdn.url()], 1);
+    let run = gen404(folder.path(), &["check", &cdn.url()]).ends(0);
+    assert!(run.out.contains(" s after 1 retry, drawn in "), "{}", run.out);
+    assert_eq!(check(folder.path(), 0, &[&cdn.url()])["files"][0]["retries"], 0, "it is served by now");
+}
+
 /// A folder of models: name and contents.
 fn folder_of(files: &[(&str, Vec<u8>)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -169,6 +181,12 @@ fn a_folder_is_checked_as_its_files_would_be_served() {
     assert!(tree(competition.path()) == before && !competition.path().join(".gen404").exists());
     let text = gen404(competition.path(), &["check", here]).ends(1);
     assert!(text.out.contains("05AA.glb is not asked for: is it 05aa.glb?"), "{}", text.out);
+    assert!(text.out.contains("missing 05aa: no 05aa.glb in this folder (fetch.missing)"), "{}", text.out);
+    assert!(text.out.contains("3 of 6 files would be stored with a preview: 1 missing, 1 failed, 1 refused\n"));
+    assert!(text.out.contains("--hotkey HOTKEY also checks its payload"), "{}", text.out);
+    let next =
+        "next: by block 800: add 1 missing file, find out why 1 file failed, fix 1 refused file; then check again";
+    assert!(text.out.contains(next), "{}", text.out);
     // The same bytes as `download` would have stored.
     let bytes = std::fs::read(models.path().join("00aa.glb")).unwrap();
     assert_eq!(outcome("00aa")["size"], bytes.len());
@@ -202,6 +220,9 @@ fn before_the_prompts_are_known_the_files_are_held_to_the_format() {
     // A server has no list of files.
     let told = check(folder.path(), 3, &["https://cdn.example.com/x"]);
     assert_eq!(told["files"], json!([]));
+    let run = gen404(folder.path(), &["check", "https://cdn.example.com/x"]).ends(3);
+    assert!(run.out.contains("nothing was fetched, since a server has no list of its files"), "{}", run.out);
+    assert!(!run.out.contains("0 of 0") && run.out.contains("--prompts FILE"), "{}", run.out);
     // A list of one's own: as if these were the prompts.
     std::fs::write(models.path().join("list.txt"), "https://p.example.org/a.png\nhttps://p.example.org/z.png\n")
         .unwrap();

@@ -83,7 +83,7 @@ fn init_begins_the_operators_settings_and_has_git_ignore_them() {
     assert!(read("gen404.toml").lines().all(|line| line.is_empty() || line.starts_with('#')));
     assert!(read(".git/info/exclude").lines().any(|line| line == "/gen404.toml"));
     assert!(read("config.json").starts_with("{\n  \"rules\": {\n    \"mismatches\": 4\n  },\n  \"name\""));
-    assert!(made.err.contains("fill in gen404.toml"), "{}", made.err);
+    assert!(made.out.contains("next: fill in gen404.toml"), "{}", made.out);
     // What is there is left as it is, and is ignored all the same.
     for name in ["config.json", "state.json", "leader.json", "prompts.txt", ".git/info/exclude"] {
         std::fs::remove_file(new.join(name)).unwrap();
@@ -205,7 +205,9 @@ fn init_asks_on_a_terminal_and_checks_each_answer() {
         "no.txt",
         "not a valid image",
         "Write it to new? [Y/n]",
-        "next: cd new",
+        "next: cd new\r\n",
+        "next: fill in gen404.toml (chain, store, judge, pods)\r\n",
+        "next: gen404 doctor\r\n",
     ] {
         assert!(shown.contains(part), "{part}: {shown}");
     }

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use serde_json::json;
+
 use crate::support::{Run, command, example, installed, skipped};
 
 /// The values offered for the last of these words.
@@ -62,6 +64,25 @@ fn damaged_and_hostile_competitions_offer_nothing_and_say_nothing() {
     assert!(values.all(|prompt| prompt == "https://h.example/good.png"), "{prompts:?}");
     std::fs::write(here.join("state.json"), "{").unwrap();
     assert_eq!(offered(here, &["gen404", "verify", "--round", ""]), ["2"]);
+}
+
+#[test]
+fn hosts_with_a_lease_are_offered() {
+    let folder = example(false);
+    let here = folder.path();
+    assert!(offered(here, &["gen404", "lease", "--release", ""]).iter().all(|value| value.starts_with('-')));
+    let lease = |host: &str| {
+        json!({"host": host, "run": "r", "command": "audit", "round": 2, "taken": "2026-03-01T08:00:00Z",
+               "expires": "2026-03-01T08:15:00Z"})
+    };
+    let seen = json!({"leases": [lease("host-b"), lease("host-a"), lease("host-b"), lease("$(touch hacked)")]});
+    for own in [".gen404", ".git/gen404"] {
+        std::fs::create_dir_all(here.join(own)).unwrap();
+        std::fs::write(here.join(own).join("leases-seen.json"), seen.to_string()).unwrap();
+        assert_eq!(offered(here, &["gen404", "lease", "--release", "h"]), ["host-a", "host-b"]);
+        std::fs::write(here.join(own).join("leases-seen.json"), "{").unwrap();
+        assert!(offered(here, &["gen404", "lease", "--release", "h"]).is_empty());
+    }
 }
 
 #[test]

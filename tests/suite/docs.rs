@@ -80,9 +80,10 @@ fn every_check_has_a_paragraph_on_what_it_proves_and_what_not() {
     for (id, text) in paragraphs {
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(text.contains("*Proves* that") && text.contains("*Not shown"), "docs/sceptic.md: {id}");
-        let wants = |needs: &str, folder: &str| text.contains(needs) == id.starts_with(folder);
-        let history = wants("Over the commits only with `--history`", "history.");
-        assert!(history && wants("Needs `--objects`.", "object."), "docs/sceptic.md: {id}");
+        let wants = |needs: &str, is_so: bool| text.contains(needs) == is_so;
+        let of_commits = ["history.append_only", "history.stage", "history.writer"].contains(&id);
+        let history = wants("Over the commits only with `--history`", of_commits);
+        assert!(history && wants("Needs `--objects`.", id.starts_with("object.")), "docs/sceptic.md: {id}");
     }
     let design = std::fs::read_to_string(root().join("docs/design.md")).unwrap();
     for (id, claim) in gen404::rules::checks::IDS {
@@ -161,7 +162,9 @@ fn kinds_table() -> String {
         let form = match row.syntax {
             Syntax::Json => "JSON",
             Syntax::Csv => "CSV",
+            Syntax::JsonLines => "JSON lines",
             Syntax::Lines => "lines",
+            Syntax::Toml => "TOML",
         };
         let writers = match row.writers {
             Writers::Commands(names) => names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
@@ -182,7 +185,7 @@ fn kinds_table() -> String {
             bytes if bytes < 1 << 20 => format!("{} KiB", bytes >> 10),
             bytes => format!("{} MiB", bytes >> 20),
         };
-        let counted = if row.syntax == Syntax::Json { "values" } else { "lines" };
+        let counted = if matches!(row.syntax, Syntax::Json | Syntax::JsonLines) { "values" } else { "lines" };
         let (record, entries, room) = (row.record, row.limits.entries, row.room);
         let count = format!("{entries} {counted}");
         lines.push(format!("| `{path}` | {form} | `{record}` | {writers} | {keeps} | {bytes} | {count} | {room} |"));
@@ -221,8 +224,8 @@ fn every_table_of_stages_names_the_commands_and_the_files_that_they_write() {
                 let of_leader = matches!(file, FileKind::Player(_, Player::Leader, _));
                 let named = file.row().name.replace("LEFT", "<left>");
                 // The leader has no file that a match or a submission makes.
-                let real =
-                    !of_leader || !["submitted.json", "refusals.json", "duels_<left>.json"].contains(&named.as_str());
+                let of_miners = ["submitted.json", "refusals.json", "duels_<left>.json", "answers_<left>.jsonl"];
+                let real = !of_leader || !of_miners.contains(&named.as_str());
                 assert!(!is_its || !real || lines.contains(&named), "{place}: {command} writes {named}:\n{lines}");
             }
         }

@@ -42,14 +42,26 @@ fn skills() -> Vec<(String, i64)> {
     vec![("/leader/".to_owned(), 3), of("quarry", 1), of("basalt", -1), of("pebble", 3)]
 }
 
-fn manners() -> Manners {
+pub fn manners() -> Manners {
     Manners { skills: skills(), ..Manners::default() }
 }
 
 #[track_caller]
 fn duel(folder: &Path, judge: &JudgeServer, flags: &[&str], code: i32) -> Files {
     gen404(folder, &[&["duel", "--judge-url", &judge.url], flags].concat()).ends(code);
-    tree(folder)
+    comparable(folder)
+}
+
+/// The files; how often a question was put until it was answered is not compared.
+fn comparable(folder: &Path) -> Files {
+    let mut files = tree(folder);
+    for (_, bytes) in files.iter_mut().filter(|(path, _)| path.to_string_lossy().contains("/answers_")) {
+        let text = std::str::from_utf8(bytes).unwrap();
+        let put = |part: &str| part.trim_start_matches(|c: char| c.is_ascii_digit()).to_owned();
+        let parts: Vec<_> = text.split("\"attempts\":").map(put).collect();
+        *bytes = parts.join("\"attempts\":").into_bytes();
+    }
+    files
 }
 
 /// What an undisturbed run leaves behind.
@@ -207,7 +219,7 @@ fn shards_together_do_what_one_run_does() {
     for shard in ["0/3", "2/3", "1/3", "0/3", "2/3", "1/3", "0/3", "1/3", "2/3"] {
         duel(folder.path(), &judge, &["--shard", shard], 3);
     }
-    assert_eq!(tree(folder.path()), expected);
+    assert_eq!(comparable(folder.path()), expected);
     let (distinct, answers) = judge.seen.answers();
     assert_eq!(distinct, answers);
 }

@@ -195,16 +195,19 @@ fn a_judge_does_not_learn_us_our_key() {
 fn a_judges_words_are_kept_without_our_key_and_not_without_end() {
     for spelling in SPELLINGS {
         let url = serve(move |head, body| {
-            let issues = format!("{} {}", spelt(&everything(head, body), spelling), "x".repeat(3_000_000));
+            let told = spelt(&everything(head, body), spelling);
+            let issues = format!("{told} {}", "x".repeat(3_000_000));
             let content = json!({"penalty_1": 3, "penalty_2": 4, "issues": issues}).to_string();
             let choice = json!({"message": {"content": content}, "finish_reason": "stop"});
-            (200, String::new(), json!({"choices": [choice]}).to_string())
+            (200, String::new(), json!({"model": told, "choices": [choice]}).to_string())
         });
         let settings = JudgeSettings { base_url: Some(url), attempts: 1, ..JudgeSettings::default() };
         let answer = settings.open(Some(Secret::new(SECRET))).unwrap().ask(Seed(1), ["a", "b", "c"]).unwrap();
         assert_eq!((answer.penalties.first, answer.penalties.second), (3, 4));
         assert!(answer.penalties.issues.chars().count() <= 2000 && answer.raw.len() < 20_000);
-        keeps(spelling, &format!("{} {}", answer.raw, answer.penalties.issues));
+        let model = answer.origin.model.unwrap();
+        assert!(!model.is_empty() && model.chars().count() < 2500, "{model}");
+        keeps(spelling, &format!("{} {} {model}", answer.raw, answer.penalties.issues));
     }
 }
 
@@ -425,9 +428,9 @@ fn git_keeps_the_token_of_its_remote() {
 fn duels_leave_no_key_in_journal_and_reports() {
     let answers = serve(|head, body| {
         let issues = everything(head, &body.chars().take(200).collect::<String>());
-        let content = json!({"penalty_1": 3, "penalty_2": 4, "issues": issues}).to_string();
+        let content = json!({"penalty_1": 3, "penalty_2": 4, "issues": &issues}).to_string();
         let choice = json!({"message": {"content": content}, "finish_reason": "stop"});
-        (200, String::new(), json!({"choices": [choice]}).to_string())
+        (200, String::new(), json!({"model": issues, "choices": [choice]}).to_string())
     });
     let folder = crate::duels::at_duels();
     let mut run = command(folder.path());

@@ -9,7 +9,7 @@ use gen404::cli::Cli;
 const FILES: [(&str, usize); 4] = [
     ("examples/crontab", 2),
     ("examples/systemd/gen404-advance.service", 1),
-    ("examples/github-actions/verify.yml", 2),
+    ("examples/github-actions/verify.yml", 3),
     ("examples/kubernetes/indexed-job.yaml", 1),
 ];
 
@@ -26,7 +26,10 @@ fn command_lines(text: &str) -> Vec<Vec<String>> {
         for command in line.split("&&").flat_map(|part| part.split("||")) {
             let words: Vec<&str> = command.split_whitespace().collect();
             let Some(at) = words.iter().position(|word| is_program(word)) else { continue };
-            let known = |word: &&str| word.replace("$JOB_COMPLETION_INDEX", "3").replace("$SHARDS", "4");
+            let known = |word: &&str| {
+                let shard = word.replace("$JOB_COMPLETION_INDEX", "3").replace("$SHARDS", "4");
+                shard.replace("\"$EXPECTED_COMMIT\"", "0123456")
+            };
             let args: Vec<String> = words[at + 1..].iter().map(known).collect();
             if args.first().is_some_and(|word| word.starts_with("--")) {
                 found.push(args);

@@ -156,7 +156,7 @@ fn each_format_is_recognised() {
     let Some(folder) = shared("formats/threejs") else { return };
     let files = Files::of_folder(&folder);
     let found = detect(files.0.keys().map(String::as_str), |path| files.0.get(path).cloned());
-    assert_eq!(found.to_string(), "threejs: rounds/34/audit_matrix.csv, which only threejs writes");
+    assert_eq!(found.to_string(), "threejs (rounds/34/audit_matrix.csv, which only threejs writes)");
 }
 
 #[test]
@@ -629,7 +629,7 @@ fn commands_that_write_refuse_another_format() {
     for command in crate::dry_runs::writers() {
         let run = gen404(folder.path(), &[command]).ends(1);
         assert!(
-            run.err.contains("gen404 runs mesh competitions only; this one is threejs: "),
+            run.err.contains("gen404 runs mesh competitions only; this one is threejs ("),
             "{command}: {}",
             run.err
         );

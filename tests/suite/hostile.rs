@@ -16,7 +16,28 @@ fn samples() -> Vec<(FileKind, Vec<u8>)> {
     let mut seen = std::collections::HashSet::new();
     let paths = store.list().unwrap();
     let kinds = paths.iter().filter(|path| seen.insert(path.rsplit('/').next().unwrap().to_owned()));
-    kinds.map(|path| (FileKind::of_path(path).unwrap(), store.read(path).unwrap().unwrap())).collect()
+    let kinds = kinds.map(|path| (FileKind::of_path(path).unwrap(), store.read(path).unwrap().unwrap()));
+    kinds.chain(evidence()).collect()
+}
+
+/// The files of the judge's evidence, which the example lacks.
+fn evidence() -> [(FileKind, Vec<u8>); 2] {
+    let right = crate::support::make_competition::hotkey("basalt");
+    let given = "{\"penalty_1\":2,\"penalty_2\":6,\"issues\":\"\u{e9}\",\"attempts\":1,\"prompt_tokens\":null,\
+                 \"completion_tokens\":80}";
+    let line = format!(
+        "{{\"name\":\"car\",\"model\":null,\"question\":\"{0}\",\"images\":{{\"prompt\":null,\"left\":\"{0}\",\
+         \"right\":null}},\"left_first\":{given},\"right_first\":{given}}}\n\
+         {{\"name\":\"cat\",\"without_judge\":\"No previews for cat\"}}\n",
+        "0a".repeat(32)
+    );
+    let question = "model = \"m\"\ntemperature = 0.0\nimages = \"urls\"\nsystem = \"\"\nprompt = '''a'''\nfirst = \"\"\n\
+                    second = \"\"\ntask = \"\"\"\nb\"\"\"\n";
+    let kind = |path: &str| FileKind::of_path(path).unwrap();
+    [
+        (kind(&format!("rounds/0/{right}/answers_leader.jsonl")), line.into_bytes()),
+        (kind("rounds/0/question.toml"), question.as_bytes().to_vec()),
+    ]
 }
 
 /// What is done to a file.

@@ -415,9 +415,13 @@ fn worktrees_and_borrowed_objects_are_read() {
     git(folder.path(), &["worktree", "add", "-q", "-b", "side", worktree.to_str().unwrap()]);
     let shared = beside.path().join("shared");
     git(folder.path(), &["clone", "-q", "--shared", ".", shared.to_str().unwrap()]);
-    let expected = run(folder.path(), &["verify", "--history"]).ends(0).out;
+    // Only the clone has a remote.
+    let told = |place: &Path| {
+        let out = run(place, &["verify", "--history"]).ends(0).out;
+        out.lines().filter(|line| !line.contains("history.continues")).map(str::to_owned).collect::<Vec<_>>()
+    };
     for place in [worktree, shared] {
-        assert_eq!(run(&place, &["verify", "--history"]).ends(0).out, expected);
+        assert_eq!(told(&place), told(folder.path()));
     }
 }
 
@@ -436,7 +440,13 @@ fn a_hostile_configuration_changes_nothing() {
     std::fs::write(&config, text).unwrap();
     let (old, new) = (git(folder.path(), &["rev-parse", "HEAD"]), git(folder.path(), &["rev-parse", "HEAD~3"]));
     git(folder.path(), &["replace", &old, &new]);
-    assert_eq!(run(folder.path(), &["verify", "--history"]).ends(0).out, expected);
+    // The commit itself is read; that git shows another one is a failure of its own.
+    let replaced = run(folder.path(), &["verify", "--history"]).ends(1).out;
+    let mut rest: Vec<&str> = replaced.lines().collect();
+    let at = rest.iter().position(|line| line.starts_with("fail  history.continues  git replace: ")).unwrap();
+    rest.remove(at);
+    let (told, last) = (rest.len() - 1, expected.lines().count() - 1);
+    assert_eq!(rest[..told], expected.lines().collect::<Vec<_>>()[..last]);
 }
 
 #[test]

@@ -21,10 +21,16 @@ pub struct Manners {
     pub faults: Vec<(&'static str, usize)>,
     /// After so many answers the judge is down.
     pub dies_after: Option<usize>,
-    /// Each answer names this many tokens.
+    /// Each answer names this many tokens, three in four of them the question's.
     pub tokens: Option<u64>,
+    /// Each answer names this model.
+    pub model: Option<&'static str>,
     /// Requests that show this text are always refused.
     pub refuses: Option<String>,
+    /// Added to the penalty of whichever model is shown first.
+    pub first: i64,
+    /// Another taste: with another text, the penalties are unrelated.
+    pub taste: String,
 }
 
 /// What the judge has seen.
@@ -148,6 +154,7 @@ fn answer(stream: &TcpStream, manners: &Manners, seen: &Seen, body: &[u8], count
     let value: Value = serde_json::from_slice(body).unwrap();
     let (prompt, first, second) = images(&value);
     let (mut one, two) = (penalty(manners, &prompt, &first), penalty(manners, &prompt, &second));
+    one = (one + manners.first).clamp(0, 10);
     let issues = format!("penalties {one} and {two}");
     *seen.last_body.lock().unwrap() = value;
     match due {
@@ -176,8 +183,10 @@ fn answer(stream: &TcpStream, manners: &Manners, seen: &Seen, body: &[u8], count
     if due.is_none() {
         *seen.answered.lock().unwrap().entry(body.to_vec()).or_default() += 1;
     }
-    let answer = json!({"id": "x", "object": "chat.completion", "choices": [
-        {"index": 0, "message": message, "finish_reason": finish}], "usage": {"total_tokens": manners.tokens}});
+    let usage = json!({"total_tokens": manners.tokens, "prompt_tokens": manners.tokens.map(|all| all * 3 / 4),
+        "completion_tokens": manners.tokens.map(|all| all / 4)});
+    let answer = json!({"id": "x", "object": "chat.completion", "model": manners.model, "choices": [
+        {"index": 0, "message": message, "finish_reason": finish}], "usage": usage});
     reply(stream, "200 OK", "", &answer.to_string()).map(|()| true)
 }
 
@@ -196,7 +205,7 @@ pub fn images(request: &Value) -> (String, String, String) {
 
 /// A model's penalty, the same whichever place it is shown in.
 fn penalty(manners: &Manners, prompt: &str, model: &str) -> i64 {
-    let lot = i64::from(Sha256::digest(format!("{prompt}\n{model}"))[0] % 6 + 2);
+    let lot = i64::from(Sha256::digest(format!("{}{prompt}\n{model}", manners.taste))[0] % 6 + 2);
     let skill: i64 = manners.skills.iter().filter(|(text, _)| model.contains(text)).map(|(_, offset)| offset).sum();
     (lot + skill).clamp(0, 10)
 }

@@ -272,6 +272,15 @@ fn an_expired_lease_is_ignored_and_a_damaged_one_is_named() {
     let waits = hosts.run("b", &audit).ends(3);
     assert!(waits.out.contains("dead\\u{1b}[2J does it until "), "{waits:?}");
     assert!(hosts.orders().is_empty());
+    // What is said is when this host may go on, not when the other's own clock says that it is over.
+    let until = waits.out.split("does it until ").nth(1).unwrap().split(" UTC").next().unwrap();
+    let until = chrono::NaiveDateTime::parse_from_str(until, "%F %T").unwrap().and_utc();
+    let left = (until - chrono::Utc::now()).num_seconds();
+    assert!((1..=90).contains(&left), "{left}: {waits:?}");
+    for flags in [vec![], vec!["--dry-run"]] {
+        let none = hosts.run("b", &[flags, vec!["lease", "--release", "nobody"]].concat()).ends(0).out;
+        assert!(none.contains("\"nobody\" has announced no step; those of dead\\u{1b}[2J are there"), "{none}");
+    }
     hosts.announce(&expired(600));
     assert!(hosts.run("b", &["lease"]).ends(0).out.contains(": expired"));
     hosts.run("b", &audit).ends(0);

@@ -177,7 +177,7 @@ fn a_provider_that_is_down_is_one_message_and_a_miners_server_is_none() {
     let folder = generating(&[NOWHERE.to_owned()], 1, 800, NOWHERE);
     set(folder.path(), &format!("[notify]\nurl = \"{}\"", receiver.url("/hook")));
     gen404(folder.path(), &["advance", "--until", "duels"]).ends(0);
-    assert_eq!(receiver.taken("/hook").len(), 1, "the round has moved, and nothing has failed");
+    assert_eq!(receiver.taken("/hook").len(), 1, "the round has moved, and nothing has failed: its URL is refused");
     assert_eq!(receiver.count("/hook", "stage_moved"), 1);
 }
 
@@ -301,6 +301,66 @@ fn a_receiver_that_is_down_is_waited_for_and_what_is_too_old_is_dropped() {
     let run = turn(folder);
     assert!(run.err.contains("was never delivered and is dropped"), "{run:?}");
     assert_eq!(receiver.taken("/hook").len(), 4);
+}
+
+#[test]
+fn what_waits_for_a_wrong_url_goes_to_the_mended_one() {
+    let receiver = Receiver::start(TAKES);
+    let folder = quiet_round(&receiver, "[[notify]]\nurl = \"http://127.0.0.1:1/wrong\"\n");
+    let folder = folder.path();
+    (0..3).for_each(|_| drop(turn(folder)));
+    edit(folder, "gen404.toml", |text| text.replace("http://127.0.0.1:1/wrong", &receiver.url("/right")));
+    let run = turn(folder);
+    assert!(run.err.contains("its URL has changed: 3 messages that wait go to the new one"), "{run:?}");
+    let ids = |path: &str| receiver.taken(path).into_iter().map(|(_, id)| id).collect::<Vec<_>>();
+    assert_eq!(ids("/right"), ids("/hook"), "none is lost, none comes twice");
+    assert_eq!(ids("/right").len(), 4);
+    // Without the first table, the second is still the second.
+    edit(folder, "gen404.toml", |text| {
+        text.replacen(&format!("[[notify]]\nurl = \"{}\"\n", receiver.url("/hook")), "", 1)
+    });
+    turn(folder);
+    assert_eq!((ids("/hook").len(), ids("/right").len()), (4, 5));
+}
+
+/// A full disk is what has to be told, and only once.
+#[test]
+fn a_disk_that_is_full_is_told_and_told_once() {
+    let receiver = Receiver::start(TAKES);
+    let folder = quiet_round(&receiver, "");
+    let folder = folder.path();
+    let own = folder.join(".gen404");
+    std::fs::create_dir_all(&own).unwrap();
+    let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "none"]).arg(&own).output();
+    if !mount.is_ok_and(|mounted| mounted.status.success()) {
+        return crate::support::skipped("no disk can be mounted");
+    }
+    turn(folder);
+    let fill = || {
+        let mut file = std::fs::File::create(own.join("filler")).unwrap();
+        while std::io::Write::write_all(&mut file, &[1; 512]).is_ok() {}
+    };
+    fill();
+    let first = gen404(folder, &["pause"]);
+    let told = receiver.taken("/hook");
+    let silent: Vec<Run> = (0..3)
+        .map(|_| {
+            fill();
+            gen404(folder, &["pause"])
+        })
+        .collect();
+    let more = receiver.taken("/hook").len();
+    std::fs::remove_file(own.join("filler")).unwrap();
+    gen404(folder, &["resume"]);
+    gen404(folder, &["pause"]);
+    let (after, reserved) = (receiver.taken("/hook"), own.join("notify/reserve").exists());
+    assert!(Command::new("umount").arg(&own).status().unwrap().success());
+    assert_eq!(told.iter().filter(|(event, _)| event == "failure_first_seen").count(), 1, "{told:?} {first:?}");
+    assert!(first.err.contains("the room reserved for messages is used up"), "{first:?}");
+    assert_eq!(more, told.len(), "what cannot be noted is not sent: {silent:#?}");
+    assert!(silent.iter().any(|run| run.err.contains("nothing is sent, since it cannot be noted")), "{silent:#?}");
+    let ids: BTreeSet<&String> = after.iter().map(|(_, id)| id).collect();
+    assert!(ids.len() == after.len() && reserved, "{after:?}");
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn put(folder: &Path, path: &str, value: &Value) {
     std::fs::write(file, format!("{value:#}")).unwrap();
 }
 
-fn of_threejs(folder: &Path) {
+pub fn of_threejs(folder: &Path) {
     for (path, bytes) in make_threejs::files() {
         let file = folder.join(path);
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -34,7 +34,7 @@ const HOSTILE: &str = "<script>alert(1)</script>\u{202e}";
 
 /// A competition of splats in its first round: the first of three miners takes the lead, the second does not, and the
 /// third has not played.
-fn splat(stage: &str) -> tempfile::TempDir {
+pub fn splat(stage: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     let miner = make_threejs::hotkey;
@@ -105,7 +105,7 @@ fn status_of_splats_has_the_stages_of_splats() {
         let run = gen404(folder.path(), &["status", "--block", "7300"]).ends(0);
         let stands = if ["finished", "paused"].contains(&stage) { "is" } else { "is in" };
         for part in
-            [&format!("contest: round 0 {stands} {stage}"), "format: splat: rounds/0/", "which only splat writes", open]
+            [&format!("contest: round 0 {stands} {stage}"), "format: splat (rounds/0/", "which only splat writes", open]
         {
             assert!(run.out.contains(part), "{stage}: no {part:?} in {}", run.out);
         }
@@ -161,7 +161,7 @@ fn status_of_threejs_says_what_is_open() {
         assert!(run.out.contains(part), "no {part:?} in {}", run.out);
     }
     let run = gen404(folder.path(), &["status", "--block", "22000"]).ends(0);
-    for part in ["js-cup: round 3 is open", "format: threejs: config.json", "files are due by block 30000"] {
+    for part in ["js-cup: round 3 is open", "format: threejs (config.json", "files are due by block 30000"] {
         let known =
             run.out.contains(part) || (part.starts_with("format") && run.out.contains("which only threejs writes"));
         assert!(known, "no {part:?} in {}", run.out);
@@ -195,7 +195,7 @@ fn the_pages_of_a_walk_say_who_took_the_lead() {
         assert!(round.contains(&part), "no {part:?} in {round}");
     }
     let index = text(&pages[Path::new("index.html")]);
-    for part in ["Format splat: rounds/0/", "Round 0: duels", "does not run them", "1 of 3 matches left"] {
+    for part in ["Format splat (rounds/0/", "Round 0: duels", "does not run them", "1 of 3 matches left"] {
         assert!(index.contains(part), "no {part:?} in {index}");
     }
     let page = &pages[Path::new(&format!("round-0/leader_{}.html", make_threejs::hotkey(1)))];

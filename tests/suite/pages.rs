@@ -207,7 +207,7 @@ fn check(words: &[String]) -> Result<(), String> {
     // Variables set for one command.
     let variables = words.iter().take_while(|word| word.split_once('=').is_some_and(|(name, _)| is_variable(name)));
     let words = words.get(variables.count()..).unwrap_or_default();
-    const OTHERS: [&str; 7] = ["cd", "curl", "docker", "export", "git", "sha256sum", "tar"];
+    const OTHERS: [&str; 8] = ["cd", "curl", "docker", "export", "git", "sha256sum", "ssh-keygen", "tar"];
     match words.first().map(String::as_str).unwrap_or_default() {
         "gen404" => parses(words),
         "cargo" => check_cargo(words),
@@ -283,7 +283,7 @@ fn every_console_line_runs() {
 fn the_readme_is_short_and_begins_with_its_contents() {
     let text = std::fs::read_to_string(root().join("README.md")).unwrap();
     let count = text.split_whitespace().count();
-    assert!(count <= 1_100, "README.md has {count} words: the rest belongs into docs/");
+    assert!(count <= 920, "README.md has {count} words: the rest belongs into docs/");
     let page = Page::of(&text);
     let listed: Vec<&str> = page.links.iter().filter_map(|link| link.strip_prefix('#')).collect();
     let headings: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("## ")).collect();

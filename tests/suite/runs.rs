@@ -92,7 +92,7 @@ fn a_dead_judge_is_one_fault_from_its_first_run_to_its_last() {
     assert!(status.contains(&used), "{status}");
     let log = gen404(folder, &["log"]).ends(0).out;
     let over = log.lines().find(|line| line.contains("over: ")).unwrap();
-    assert!(over.contains("duel: judge unreachable, which failed since ") && over.ends_with("in 10 runs"), "{over}");
+    assert!(over.contains("duel: judge unreachable, from ") && over.ends_with(" on, 10 failed runs"), "{over}");
     let shown = entries(folder, &[]);
     assert_eq!((shown.len(), &shown[0]["same"], &shown[1]["over"][0]["runs"]), (2, &json!(9), &json!(10)));
     assert_eq!(entries(folder, &["--failed"]).len(), 1);
@@ -176,6 +176,8 @@ fn the_limit_of_calls_stops_before_it_is_passed_and_loses_nothing() {
     }
     let status = gen404(folder, &["status"]).ends(0).out;
     assert!(status.contains("5 calls of 5 of the judge (500 tokens)"), "{status}");
+    let dry = gen404(folder, &["duel", "--dry-run"]).ends(0).out;
+    assert!(dry.contains("[limits] calls leaves this round 0 of 5 calls: it may stop there, with code 3"), "{dry}");
     assert!(status.contains("failing: duel since "), "{status}");
     advance(folder, &[]).ends(3);
     ask(folder, "calls = 5", "calls = 500");
@@ -197,6 +199,7 @@ fn pods_are_not_rented_once_the_limit_of_their_hours_is_reached() {
     edit(folder, "gen404.toml", |text| format!("{text}{pods}"));
     let dry = gen404(folder, &["baseline", "--dry-run"]).ends(0).out;
     assert!(dry.contains("would generate 2 outputs: about 0.20 pod hours, by the pods so far"), "{dry}");
+    assert!(dry.contains("[limits] pod_hours leaves this round under 0.01 of 1 pod hours: it may stop there"), "{dry}");
     let run = gen404(folder, &["baseline"]).ends(3);
     assert!(run.err.contains("the limit pod_hours is reached: round 0 may use 1 pod hours"), "{run:?}");
     assert!(!folder.join(".gen404/pods").exists() || folder.join(".gen404/pods").read_dir().unwrap().next().is_none());
@@ -297,7 +300,7 @@ fn is_told(folder: &Path, key: &str, fails: &dyn Fn(), works: &dyn Fn()) {
     let status = gen404(folder, &["status", "--json"]).ends(0).details()["failing"].clone();
     assert_eq!(status, json!([]), "{key}");
     let log = gen404(folder, &["log"]).ends(0).out;
-    assert!(log.contains(&format!("over: {key}, which failed since 20")) && log.contains("in 3 runs"), "{log}");
+    assert!(log.contains(&format!("over: {key}, from 20")) && log.contains(" on, 3 failed runs"), "{log}");
 }
 
 #[test]
@@ -313,7 +316,11 @@ fn a_dead_chain_is_one_fault() {
         ask(folder, &network, file);
         advance(folder, &[]).ends(0);
     };
-    is_told(folder, "advance: chain unreachable", &|| drop(advance(folder, &[]).ends(4)), &mend);
+    let fails = || {
+        let run = advance(folder, &[]).ends(4);
+        assert!(run.err.contains("hint: ") && run.err.contains("gen404 doctor"), "{run:?}");
+    };
+    is_told(folder, "advance: chain unreachable", &fails, &mend);
 }
 
 #[test]

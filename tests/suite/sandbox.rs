@@ -68,6 +68,32 @@ fn a_competition_is_played_and_the_same_seed_gives_the_same_commits_even_when_ki
     assert!(other.err.contains("made with --seed 7"), "{}", other.err);
 }
 
+#[test]
+fn a_sandbox_whose_operator_lies_is_found_out_and_leaning_judges_play_on() {
+    let modes = ["lies", "first", "random"];
+    crate::support::side_by_side(modes.to_vec(), |mode| {
+        let folder = tempfile::tempdir().unwrap();
+        let ending = play(folder.path(), "one", &["--port", "0", "--rounds", "1", "--judge", mode]);
+        let (dir, counts) = (folder.path().join("one"), &ending["details"]["verify"]);
+        let failed: Vec<_> =
+            findings(&dir, &["--history"]).into_iter().filter(|found| found.status == "fail").collect();
+        if mode != "lies" {
+            assert!(failed.is_empty() && counts["fail"] == 0 && ending["details"].get("lies").is_none(), "{failed:#?}");
+            return;
+        }
+        let [lie] = failed.as_slice() else { panic!("{failed:#?}") };
+        assert!(lie.id == "duel.answers" && lie.detail.contains("but by the penalties"), "{lie:?}");
+        let told = ending["details"]["lies"][0].as_str().unwrap();
+        assert!(counts["fail"] == 1 && told.contains(&lie.detail), "{told}");
+        // Said once more, and kept to.
+        let again = gen404(folder.path(), &["sandbox", "one"]).ends(0);
+        assert!(again.out.contains("verify --history found the operator's lie"), "{}", again.out);
+        let other = gen404(folder.path(), &["sandbox", "one", "--judge", "honest"]).ends(1);
+        assert!(other.err.contains("--judge lies"), "{}", other.err);
+        gen404(folder.path(), &["sandbox", "two", "--by-hand", "--judge", "lies"]).ends(2);
+    });
+}
+
 /// Where the report of a sandbox goes: beside it.
 fn report_of(dir: &Path) -> std::path::PathBuf {
     let mut name = dir.file_name().unwrap().to_owned();

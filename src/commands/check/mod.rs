@@ -1,5 +1,6 @@
 //! `gen404 check`: what `download`, the intake and `audit` would make of a miner's files, payload and program.
 
+mod advice;
 mod audit;
 mod says;
 
@@ -19,7 +20,7 @@ use crate::model::ids::{Hotkey, RoundNumber};
 use crate::model::prompts::PromptList;
 use crate::model::snapshot::Slot;
 use crate::report::folder::outside;
-use crate::rules::check::{PayloadVerdict, Unasked, unasked};
+use crate::rules::check::{PayloadCheck, PayloadVerdict, Unasked, unasked};
 use crate::rules::prompts;
 use crate::ui::{Report, Ui};
 use crate::world::distance::Distance;
@@ -45,7 +46,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &CheckArgs, report: &mut Repor
         context: &context,
         standing: &standing,
         source: &source,
-        hotkey: &hotkey.clone().unwrap_or_else(|| Hotkey::from_account(&[0; 32])),
+        hotkey: hotkey.as_ref(),
         prompts: &prompts,
         seed: args.seed.or_else(|| standing.files.seed.get().map(|file| file.seed)),
         work: work.path(),
@@ -60,13 +61,15 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &CheckArgs, report: &mut Repor
     let checked = job.check_files()?;
     let written = previews.map(|folder| checked.write_previews(&folder, global.dry_run)).transpose()?;
     report.note_files(written.into_iter().flatten());
-    tell_files(&checked, &unasked_files(&names, &prompts, &standing), report);
-    tell_miner(&context, &standing, hotkey.as_ref(), &source, args, report)?;
+    let (unasked, more) = unasked_files(&names, &prompts, &standing);
+    tell_files(&checked, &source, (&unasked, more), report);
+    let steps = tell_miner(&job, args, &checked, report)?;
     if let Some((url, distance)) = program {
         audit::tell(&job.audit(url, distance, &checked)?, &standing.config.settings.limits(), report);
     }
+    steps.into_iter().for_each(|step| report.say_next(step));
     if known.is_none() {
-        wait_for_prompts(round, report);
+        wait_for_prompts(&standing, &source, report);
     }
     Ok(())
 }
@@ -95,9 +98,17 @@ fn program<'a>(
 }
 
 /// Before the prompts are known, the result is to come.
-fn wait_for_prompts(round: RoundNumber, report: &mut Report) {
-    report.waits.push(format!("the prompts of round {round} are not known yet: files are held to the format alone"));
-    report.hints.push("--prompts FILE names a list to check against".to_owned());
+fn wait_for_prompts(standing: &Standing, source: &Source, report: &mut Report) {
+    let round = standing.state.current_round;
+    let drawn = standing.files.schedule.get().map(|schedule| schedule.latest_reveal_block);
+    let drawn = drawn.map(|block| format!(" (they are drawn from block {block} on)")).unwrap_or_default();
+    let meanwhile = match source {
+        Source::Folder(_) => "files are held to the format alone",
+        Source::Server(_) => "nothing was fetched, since a server has no list of its files",
+    };
+    let hint = "--prompts FILE names a list to check against, such as an earlier round's prompts.txt";
+    report.waits.push(format!("the prompts of round {round} are not known yet{drawn}: {meanwhile}; {hint}"));
+    report.hints.push(hint.to_owned());
     // What is wrong with a file now may be mended by then.
     report.failed = None;
 }
@@ -132,44 +143,53 @@ fn unasked_files(names: &[String], prompts: &PromptList, standing: &Standing) ->
     unasked(names, &prompts.stems().collect::<Vec<_>>(), standing.files.format.model())
 }
 
-fn tell_files(checked: &CheckedFiles, (unasked, more): &(Vec<Unasked>, usize), report: &mut Report) {
-    report.detail(says::files(checked, unasked, *more));
-    says::file_lines(checked, unasked, *more, report);
+fn tell_files(checked: &CheckedFiles, source: &Source, (unasked, more): (&[Unasked], usize), report: &mut Report) {
+    report.detail(says::files(checked, unasked, more));
+    says::file_lines(checked, source, (unasked, more), report);
     let [_, refused, failed] = checked.counts();
     if refused + failed > 0 {
         report.fails(Kind::Failed);
     }
 }
 
-/// Tells of the deadline and, for a known miner, of its payload and its build.
+/// Tells of the deadline and, for a known miner, of its payload and its build. Returns what to do about it all.
 fn tell_miner(
-    context: &Context<'_>,
-    standing: &Standing,
-    hotkey: Option<&Hotkey>,
-    source: &Source,
+    job: &CheckJob<'_>,
     args: &CheckArgs,
+    checked: &CheckedFiles,
     report: &mut Report,
-) -> Result<()> {
+) -> Result<Vec<String>> {
+    let CheckJob { context, standing, source, .. } = job;
     let (moment, unknown) = context.sighted(&args.moment)?;
-    let deadline = says::deadline(standing, moment.map(|moment| moment.block), report);
-    if moment.is_none() && hotkey.is_some() {
-        context.ui.detail(&format!("block unknown: {unknown}"));
-    }
+    let block = moment.map(|moment| moment.block);
+    let deadline = says::deadline(standing, block, report);
+    let mut steps = Vec::new();
+    steps.extend(advice::of_files(checked, source, standing, block));
     let (mut payload, mut build) = (Value::Null, Value::Null);
-    if let Some(hotkey) = hotkey {
-        let revealed = chain::payload(context, standing, hotkey, &args.moment.chain, &args.intake)?;
-        payload = says::payload(standing, hotkey, source, revealed.as_ref(), report);
-        build = says::build(standing, hotkey, revealed.as_ref(), report);
-        let recorded = standing.files.submissions.get().is_some_and(|all| all.contains_key(hotkey));
-        // Once the seed is drawn, what is recorded counts, whatever is revealed.
-        let is_in = match standing.files.seed.is_missing() {
-            true => revealed.is_none_or(|check| matches!(check.verdict, PayloadVerdict::Taken(_))),
-            false => recorded,
-        };
-        if !is_in {
-            report.fails(Kind::Failed);
+    match job.hotkey {
+        None => report.say("the miner is not known: --hotkey HOTKEY also checks its payload and its image build"),
+        Some(hotkey) => {
+            if moment.is_none() {
+                context.ui.detail(&format!("block unknown: {unknown}"));
+            }
+            let revealed = chain::payload(context, standing, hotkey, &args.moment.chain, &args.intake)?;
+            payload = says::payload(standing, hotkey, source, revealed.as_ref(), report);
+            build = says::build(standing, hotkey, revealed.as_ref(), report);
+            steps.extend(advice::of_payload(revealed.as_ref(), standing, block));
+            if !is_in(standing, hotkey, revealed.as_ref()) {
+                report.fails(Kind::Failed);
+            }
         }
     }
     report.detail(json!({ "deadline": deadline, "payload": payload, "build": build, "audit": null }));
-    Ok(())
+    Ok(steps)
+}
+
+/// Does the miner take part, as far as is known?
+fn is_in(standing: &Standing, hotkey: &Hotkey, revealed: Option<&PayloadCheck>) -> bool {
+    match standing.files.seed.is_missing() {
+        true => revealed.is_none_or(|check| matches!(check.verdict, PayloadVerdict::Taken(_))),
+        // Once the seed is drawn, what is recorded counts, whatever is revealed.
+        false => standing.files.submissions.get().is_some_and(|all| all.contains_key(hotkey)),
+    }
 }

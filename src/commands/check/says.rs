@@ -7,10 +7,10 @@ use crate::engine::checking::fetched::CheckedFiles;
 use crate::engine::checking::source::Source;
 use crate::engine::context::Standing;
 use crate::model::ids::{Block, Hotkey, PromptStem};
-use crate::model::refusals::meaning;
+use crate::model::refusals::{MISSING, meaning};
 use crate::model::submissions::Submission;
 use crate::rules::check::{
-    CheckedFile, PayloadCheck, PayloadVerdict, SeenReveal, Unasked, duplicates, file_name, worst_first,
+    CheckedFile, PayloadCheck, PayloadVerdict, SeenReveal, TimedFetch, Unasked, duplicates, file_name, worst_first,
 };
 use crate::rules::download::{FetchOutcome, refusal};
 use crate::rules::regeneration::record::NO_IMAGE;
@@ -47,7 +47,8 @@ fn file(file: &CheckedFile) -> Value {
         "preview": file.outcome.png().is_some(),
         "size": file.arrived.as_ref().map(|arrived| arrived.size),
         "sha256": file.arrived.as_ref().map(|arrived| &arrived.sha256),
-        "fetch_seconds": file.fetch_seconds,
+        "fetch_seconds": file.fetch.map(|fetch| fetch.seconds),
+        "retries": file.fetch.map(|fetch| fetch.retries),
         "draw_seconds": file.draw_seconds,
     })
 }
@@ -61,20 +62,33 @@ fn outcome(outcome: &FetchOutcome) -> &'static str {
 }
 
 /// A line for each file, the worst first, and their sum.
-pub(super) fn file_lines(checked: &CheckedFiles, unasked: &[Unasked], more: usize, report: &mut Report) {
+pub(super) fn file_lines(
+    checked: &CheckedFiles,
+    source: &Source,
+    (unasked, more): (&[Unasked], usize),
+    report: &mut Report,
+) {
+    let format = checked.outputs.format.model();
     for file in sorted(checked) {
         let (colour, mark) = match file.outcome {
             FetchOutcome::Stored { .. } => ("32", "stored "),
             FetchOutcome::Refused { .. } => ("33", "refused "),
+            FetchOutcome::Failed { .. } if file.is_missing() => ("31", "missing "),
             FetchOutcome::Failed { .. } => ("31", "failed "),
         };
-        report.say_marked(colour, mark, format!("{}: {}", file.stem, described(&file)));
+        let what = match source {
+            // In the journal it would be what its server answers.
+            Source::Folder(_) if file.is_missing() => {
+                format!("no {} in this folder ({MISSING})", file_name(&file.stem, format))
+            }
+            _ => described(&file),
+        };
+        report.say_marked(colour, mark, format!("{}: {what}", file.stem));
     }
     for stems in duplicates(&checked.files) {
         let stems: Vec<String> = stems.iter().map(ToString::to_string).collect();
         report.say(format!("the same bytes: {}", stems.join(", ")));
     }
-    let format = checked.outputs.format.model();
     let near = |stem: &PromptStem| format!(": is it {}?", file_name(stem, format));
     for Unasked { name, near: meant } in unasked {
         report.say(format!("{name} is not asked for{}", meant.as_ref().map(near).unwrap_or_default()));
@@ -82,14 +96,21 @@ pub(super) fn file_lines(checked: &CheckedFiles, unasked: &[Unasked], more: usiz
     if more > 0 {
         report.say(format!("{} are not asked for either", counted(more, "more file", "more files")));
     }
-    report.say(checked.says());
+    if !checked.files.is_empty() {
+        report.say(checked.says());
+    }
 }
 
 /// Why it is refused, or what it took.
 fn described(file: &CheckedFile) -> String {
-    let seconds = |what: &str, seconds: Option<f64>| seconds.map(|seconds| format!("{what} in {seconds:.2} s"));
     let size = file.arrived.as_ref().map(|arrived| counted(arrived.size, "byte", "bytes"));
-    let took = [size, seconds("fetched", file.fetch_seconds), seconds("drawn", file.draw_seconds)];
+    let fetched = file.fetch.map(|TimedFetch { seconds, retries }| match retries {
+        0 => format!("fetched in {seconds:.2} s"),
+        retries => format!("fetched in {seconds:.2} s after {}", counted(retries, "retry", "retries")),
+    });
+    // What is refused was not drawn, or not to the end.
+    let drawn = file.draw_seconds.filter(|_| file.outcome.png().is_some());
+    let took = [size, fetched, drawn.map(|seconds| format!("drawn in {seconds:.2} s"))];
     let took = took.into_iter().flatten().collect::<Vec<_>>().join(", ");
     match refusal(&file.outcome) {
         None => took,
@@ -132,10 +153,13 @@ pub(super) fn payload(
     if let Some(check) = revealed {
         payload_lines(standing, check, report);
     }
-    match recorded {
-        Some(submission) => report.say(format!("submissions.json: {}", shown(submission))),
-        None => report.say(format!("submissions.json has no entry of {hotkey}")),
-    }
+    let round = standing.state.current_round;
+    report.say(match recorded {
+        Some(submission) if in_force == Some(submission) => "submissions.json records it".to_owned(),
+        Some(submission) => format!("submissions.json: {}", shown(submission)),
+        None if standing.files.seed.is_missing() => format!("submissions.json has no entry of {hotkey} yet"),
+        None => format!("submissions.json has no entry of {hotkey}: it takes no part in round {round}"),
+    });
     let counts = if standing.files.seed.is_missing() { in_force.or(recorded) } else { recorded };
     if let (Source::Server(url), Some(submission)) = (source, counts)
         && submission.cdn_url.trim_end_matches('/') != url
@@ -199,7 +223,7 @@ pub(super) fn build(
     let status = json!(build.status);
     let image = build.docker_image.as_ref().map(|image| format!(", {image}")).unwrap_or_default();
     report.say(format!(
-        "build of {} at {}: {}{image}",
+        "image build of {} at {}: {}{image}",
         build.repo,
         build.commit.short(),
         status.as_str().unwrap_or("")

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::base::error::{Error, Result};
+use crate::world::http::Blanks;
 use crate::world::probe::Probed;
 
 /// How a part is.
@@ -57,7 +58,9 @@ impl Finding {
     pub(super) fn fail(name: &'static str, error: &Error) -> Self {
         let causes = error.causes().into_iter();
         let what = std::iter::once(error.to_string()).chain(causes).collect::<Vec<_>>().join(": ");
-        Finding { name, status: Status::Fail, what, hints: error.hints().to_vec() }
+        let hints = error.hints().to_vec();
+        let hints = if hints.is_empty() { vec![remedy(name)] } else { hints };
+        Finding { name, status: Status::Fail, what, hints }
     }
 
     /// What a driver's probe found.
@@ -75,9 +78,30 @@ impl Finding {
         Finding { status, ..self }
     }
 
+    /// The same, without these texts.
+    pub(super) fn without(self, blanks: &Blanks) -> Self {
+        let hide = |text: &str| blanks.hide(text).into_owned();
+        let hints = self.hints.iter().map(|hint| hide(hint)).collect();
+        Finding { what: hide(&self.what), hints, ..self }
+    }
+
     pub(super) fn json(&self) -> Value {
         let part = self.name.split('.').next();
         let hint = (!self.hints.is_empty()).then(|| self.hints.join("; "));
         json!({ "name": self.name, "part": part, "status": self.status.word(), "what": self.what, "hint": hint })
+    }
+}
+
+/// What to do about a part whose error does not say.
+fn remedy(name: &str) -> String {
+    let part = name.split('.').next().unwrap_or(name);
+    match part {
+        "settings" => "mend it: `gen404 config show` prints each setting with its origin".to_owned(),
+        "files" | "pool" => "`gen404 verify` shows what is wrong with the competition's files".to_owned(),
+        "lock" | "disk" => "this user has to be able to write there: who owns it, and is its disk in order?".to_owned(),
+        "git" => "`git status` and `git remote -v` in the competition's folder show more".to_owned(),
+        "drand" => "[seed] drand_url in gen404.toml names another server; is this machine's network up?".to_owned(),
+        "render" => "--render-service or RENDER_URL names it: is it up? without one, this machine draws".to_owned(),
+        _ => format!("is it up, and this machine's network? [{part}] in gen404.toml says where it is"),
     }
 }

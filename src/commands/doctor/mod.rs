@@ -28,7 +28,7 @@ use crate::model::ids::{Block, Hotkey};
 use crate::model::leader::Leaders;
 use crate::model::prompts::PromptList;
 use crate::settings::flags::env;
-use crate::settings::origins::resolved;
+use crate::settings::origins::{keys_in_paths, resolved};
 use crate::settings::{Config, SettingsSource};
 use crate::ui::{Report, Ui, Verbosity};
 use crate::world::stop::Stop;
@@ -47,6 +47,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &DoctorArgs, report: &mut Repo
     found.push(local::lock(&own));
     found.push(local::disk(&context, &own, config.store.dir.as_ref(), &scope));
     found.extend(local::told(&config, env));
+    let keys = keys_in_paths(&config, args.drivers.render_service.as_deref());
     let mut jobs = Vec::new();
     if !args.offline {
         let addresses = clock::addresses(&config);
@@ -57,7 +58,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &DoctorArgs, report: &mut Repo
     if read.is_ok() && !matches!(source, SettingsSource::Defaults(Some(_))) {
         jobs.extend(services::jobs(&desk(&context, args, config, standing.as_ref().ok())?, &scope));
     }
-    found.extend(jobs::run(jobs, &stop)?);
+    found.extend(jobs::run(jobs, &stop)?.into_iter().map(|finding| finding.without(&keys)));
     conclude(global.verbosity() == Verbosity::Quiet, args.stage.as_deref(), &found, report);
     Ok(())
 }
@@ -67,15 +68,14 @@ fn desk(context: &Context<'_>, args: &DoctorArgs, mut config: Config, standing: 
     config.store.dry_run = context.options.dry_run;
     let leaders = context.store.load::<Leaders>(&FileKind::Leader).ok().flatten().unwrap_or_default();
     let leader = leaders.last();
-    let placeholder = Hotkey::from_account(&[0; 32]);
-    let miner = leader.map_or(&placeholder, |leader| &leader.hotkey);
+    let miner = leader.map_or_else(Hotkey::nobody, |leader| leader.hotkey.clone());
     let pool = context.store.load::<PromptList>(&FileKind::Pool).ok().flatten().unwrap_or_default();
     let given = standing.and_then(|standing| standing.files.prompts.get());
     let picture =
         given.into_iter().chain([&pool]).flat_map(|list| &list.0).next().map(|prompt| prompt.url().to_owned());
     let render_service = args.drivers.render_service.clone().filter(|url| !url.trim().is_empty());
     Ok(Desk {
-        miners_image: config.builds.image.of(miner, "0000000-doctor"),
+        miners_image: config.builds.image.of(&miner, "0000000-doctor"),
         image: leader.map(|leader| leader.docker.clone()),
         config: services::impatient(config),
         render_service,

@@ -9,8 +9,10 @@ use std::path::{Path, PathBuf};
 
 use crate::base::error::{Context as _, Error, Kind, Result};
 use crate::base::files::{self, Readers};
+use crate::base::text::in_shell;
 use crate::cli::{Global, InitArgs};
 use crate::engine::context::{Context, settings_here};
+use crate::engine::moment::asking;
 use crate::settings::{self, Config};
 use crate::ui::{Report, Ui};
 use crate::world::git::Git;
@@ -31,6 +33,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &InitArgs, report: &mut Report
         asked(args.clone(), &config, &mut Terminal { input, output })?
     } else {
         require_flags(args)?;
+        asking(&config, &args.moment).iter().for_each(|line| ui.status(line));
         (args.clone(), Beginning::of(args, &config)?)
     };
     if !global.dry_run {
@@ -47,6 +50,9 @@ fn asked(mut args: InitArgs, config: &Config, terminal: &mut Terminal<'_>) -> Re
     loop {
         let brief = args.yes;
         terminal.fill(&mut args, &open, brief)?;
+        // An answer that named the chain has just been checked by asking it.
+        let known = !open.iter().any(|question| question.is_chain());
+        asking(config, &args.moment).iter().filter(|_| known).try_for_each(|line| terminal.say(line))?;
         match Beginning::of(&args, config) {
             Ok(beginning) if open.is_empty() || args.yes => return Ok((args, beginning)),
             Ok(beginning) => {
@@ -174,14 +180,12 @@ fn write(global: &Global, ui: &Ui, args: &InitArgs, beginning: &Beginning, repor
     context.apply(&beginning.plan, report)?;
     ui.tell(report);
     beginning.few.iter().for_each(|few| ui.warn(few));
-    let next = next(global, args, beginning, context.git.is_some());
-    ui.status(&format!("next: {next}"));
-    report.next.push(next);
+    next(global, args, beginning, context.git.is_some()).into_iter().for_each(|step| report.say_next(step));
     Ok(())
 }
 
 /// What is left to do by hand, in order.
-fn next(global: &Global, args: &InitArgs, beginning: &Beginning, has_git: bool) -> String {
+fn next(global: &Global, args: &InitArgs, beginning: &Beginning, has_git: bool) -> Vec<String> {
     let pool = beginning.few.as_ref().map(|_| format!("add prompts to {POOL}"));
     let uncommitted = !global.commit && !args.no_git;
     let commit = uncommitted.then(|| format!("git add . && git commit -m \"{}\"", beginning.plan.message));
@@ -189,8 +193,9 @@ fn next(global: &Global, args: &InitArgs, beginning: &Beginning, has_git: bool) 
     let push = has_git.then(|| "git remote add origin URL && git push -u origin HEAD".to_owned());
     let own = if has_git { "fill in" } else { "write, and name with --config," };
     let settings = format!("{own} {} (chain, store, judge, pods)", settings::FILE_NAME);
-    let steps = [Some(format!("cd {}", args.dir.display())), pool, commit, again, push, Some(settings)];
-    steps.into_iter().flatten().chain(["gen404 status".to_owned()]).collect::<Vec<_>>().join("; ")
+    let steps =
+        [Some(format!("cd {}", in_shell(&args.dir.display().to_string()))), pool, commit, again, push, Some(settings)];
+    steps.into_iter().flatten().chain(["gen404 doctor".to_owned()]).collect()
 }
 
 /// `--dry-run`: does not even create the folder.

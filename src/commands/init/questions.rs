@@ -9,7 +9,7 @@ use chrono::NaiveDate;
 
 use crate::base::error::{Context as _, Error, Result};
 use crate::cli::InitArgs;
-use crate::engine::moment::{chain_of, need_moment};
+use crate::engine::moment::{asking, chain_of, need_moment};
 use crate::model::config::name_mistake;
 use crate::settings::Config;
 use crate::settings::flags::{ChainArgs, MomentArgs};
@@ -23,6 +23,13 @@ pub(super) struct Question {
     given: fn(&InitArgs) -> Option<String>,
     /// Checks an answer and keeps it.
     take: fn(&mut InitArgs, &str) -> Result<()>,
+}
+
+impl Question {
+    /// Is an answer checked by asking the chain?
+    pub(super) fn is_chain(&self) -> bool {
+        self.what == CHAIN.what
+    }
 }
 
 /// The answer that empties what needs no answer.
@@ -115,15 +122,18 @@ const CHAIN: Question = Question {
     needed: true,
     given: |args| args.moment.chain.network.clone(),
     take: |args, text| {
-        let moment = MomentArgs {
-            chain: ChainArgs { network: Some(text.to_owned()), ..args.moment.chain.clone() },
-            ..args.moment.clone()
-        };
+        let moment = on_chain(args, text);
         need_moment(&Config::default(), &moment)?;
         args.moment = moment;
         Ok(())
     },
 };
+
+/// The moment on this chain.
+fn on_chain(args: &InitArgs, network: &str) -> MomentArgs {
+    let chain = ChainArgs { network: Some(network.to_owned()), ..args.moment.chain.clone() };
+    MomentArgs { chain, ..args.moment.clone() }
+}
 
 /// The questions that flags and settings leave open.
 pub(super) fn open(args: &InitArgs, config: &Config) -> Vec<&'static Question> {
@@ -169,10 +179,16 @@ impl Terminal<'_> {
                 NONE if !question.needed => return (question.take)(args, ""),
                 "" if kept.is_some() || !question.needed => return Ok(()),
                 "" => self.say("an answer is needed; Ctrl-C stops, and nothing is written")?,
-                answer => match (question.take)(args, answer) {
-                    Ok(()) => return Ok(()),
-                    Err(error) => self.refuse(&error)?,
-                },
+                answer => {
+                    if question.is_chain() {
+                        let line = asking(&Config::default(), &on_chain(args, answer));
+                        line.iter().try_for_each(|line| self.say(line))?;
+                    }
+                    match (question.take)(args, answer) {
+                        Ok(()) => return Ok(()),
+                        Err(error) => self.refuse(&error)?,
+                    }
+                }
             }
         }
     }
@@ -190,7 +206,7 @@ impl Terminal<'_> {
                     self.say("change an answer, or stop with Ctrl-C: nothing is written yet")?;
                     return Ok(false);
                 }
-                _ => self.say("y or n?")?,
+                _ => self.say("answer y or n; Enter means yes")?,
             }
         }
     }
@@ -204,7 +220,11 @@ impl Terminal<'_> {
         error.hints().iter().try_for_each(|hint| self.say(hint))
     }
 
-    fn say(&mut self, text: &str) -> Result<()> {
+    /// Shows a line.
+    ///
+    /// # Errors
+    /// The terminal cannot be used.
+    pub(super) fn say(&mut self, text: &str) -> Result<()> {
         writeln!(self.output, "  {}", crate::base::text::line(text)).failed(unusable)
     }
 

@@ -45,7 +45,7 @@ fn each_answer_is_checked_at_once_and_asked_for_again() {
         "before 2026-01-05",
         "no-such-pool.txt",
         "expected owner/name",
-        "y or n?",
+        "answer y or n",
     ] {
         assert!(shown.contains(refused), "{refused}: {shown}");
     }

@@ -17,7 +17,7 @@ use crate::model::record::Extra;
 use crate::model::snapshot::RoundFiles;
 use crate::model::submissions::{Submission, Submissions};
 use crate::model::sums::Sums;
-use crate::rules::check::{ArrivedFile, CheckedFile};
+use crate::rules::check::{ArrivedFile, CheckedFile, TimedFetch};
 use crate::rules::download::{DownloadMark, DownloadRound, FetchOutcome, KnownFiles, MinerFiles, WantedMiners};
 use crate::rules::shard::Shard;
 use crate::world::store::ObjectStore;
@@ -39,7 +39,7 @@ pub(crate) struct CheckedFiles {
 struct Told {
     known: KnownFiles,
     arrived: HashMap<PromptStem, ArrivedFile>,
-    fetch_seconds: HashMap<PromptStem, f64>,
+    fetches: HashMap<PromptStem, TimedFetch>,
     draw_seconds: HashMap<PromptStem, f64>,
 }
 
@@ -58,9 +58,10 @@ impl CheckJob<'_> {
         let wanted = WantedMiners { only: None, shard: Shard::WHOLE, retry_failed: false };
         let lanes = round.lanes(&KnownFiles::default(), &wanted).map_err(Error::failed)?;
         let told = self.run(lanes, &store)?;
-        let outputs = round.outputs(self.hotkey, &told.known).ok_or_else(|| Error::failed("a file has no outcome"))?;
-        let sums = round.sums(self.hotkey, &told.known);
-        let files = prompts.stems().filter_map(|stem| told.file(self.hotkey, stem)).collect();
+        let owner = self.owner();
+        let outputs = round.outputs(&owner, &told.known).ok_or_else(|| Error::failed("a file has no outcome"))?;
+        let sums = round.sums(&owner, &told.known);
+        let files = prompts.stems().filter_map(|stem| told.file(&owner, stem)).collect();
         Ok(CheckedFiles { files, outputs, sums, store })
     }
 
@@ -106,14 +107,16 @@ impl CheckJob<'_> {
             round: String::new(),
             extra: Extra::default(),
         };
-        Ok([(self.hotkey.clone(), submission)].into_iter().collect())
+        Ok([(self.owner(), submission)].into_iter().collect())
     }
 }
 
 impl Told {
     fn hear(&mut self, event: FetchEvent) {
         match event {
-            FetchEvent::Fetched { stem, took, .. } => drop(self.fetch_seconds.insert(stem, took.as_secs_f64())),
+            FetchEvent::Fetched { stem, took, retries, .. } => {
+                self.fetches.insert(stem, TimedFetch { seconds: took.as_secs_f64(), retries });
+            }
             FetchEvent::Drawn { stem, took } => drop(self.draw_seconds.insert(stem, took.as_secs_f64())),
             FetchEvent::Settled { .. } | FetchEvent::Broken(_) => {}
         }
@@ -131,7 +134,7 @@ impl Told {
             stem: stem.clone(),
             outcome: self.known.get(hotkey, stem)?.clone(),
             arrived: self.arrived.get(stem).cloned(),
-            fetch_seconds: self.fetch_seconds.get(stem).copied(),
+            fetch: self.fetches.get(stem).copied(),
             draw_seconds: self.draw_seconds.get(stem).copied(),
         })
     }
@@ -164,14 +167,23 @@ impl CheckedFiles {
         self.store.get(&key)?.ok_or_else(gone)
     }
 
-    /// In words: how many files would be stored with a preview, refused, and not fetched.
+    /// In words: how many files would be stored with a preview, and why the others would not.
     pub(crate) fn says(&self) -> String {
-        let [stored, refused, failed] = self.counts();
+        let ([stored, refused, failed], missing) = (self.counts(), self.missing());
+        let others = [(missing, "missing"), (failed.saturating_sub(missing), "failed"), (refused, "refused")];
+        let others = others.into_iter().filter(|(count, _)| *count > 0).map(|(count, why)| format!("{count} {why}"));
+        let others = others.collect::<Vec<_>>().join(", ");
+        let others = if others.is_empty() { others } else { format!(": {others}") };
         let all = counted(self.files.len(), "file", "files");
-        format!("{stored} of {all} would be stored with a preview; {refused} refused, {failed} not fetched")
+        format!("{stored} of {all} would be stored with a preview{others}")
     }
 
-    /// Files stored with a preview, refused, and not fetched.
+    /// Files that are not there.
+    pub(crate) fn missing(&self) -> usize {
+        self.files.iter().filter(|file| file.is_missing()).count()
+    }
+
+    /// Files stored with a preview, refused, and failed, the missing ones among them.
     pub(crate) fn counts(&self) -> [usize; 3] {
         let count = |is: fn(&FetchOutcome) -> bool| self.files.iter().filter(|file| is(&file.outcome)).count();
         [

@@ -23,7 +23,8 @@ pub(crate) struct CheckJob<'a> {
     /// The round, as if it were the current one.
     pub(crate) standing: &'a Standing,
     pub(crate) source: &'a Source,
-    pub(crate) hotkey: &'a Hotkey,
+    /// The miner, if it is known.
+    pub(crate) hotkey: Option<&'a Hotkey>,
     pub(crate) prompts: &'a PromptList,
     /// The seed, once it is known or given.
     pub(crate) seed: Option<Seed>,
@@ -31,6 +32,13 @@ pub(crate) struct CheckJob<'a> {
     pub(crate) render_service: Option<&'a str>,
     /// Allow hosts that are not public.
     pub(crate) allow_private: bool,
+}
+
+impl CheckJob<'_> {
+    /// The name under which the files are counted.
+    fn owner(&self) -> Hotkey {
+        self.hotkey.cloned().unwrap_or_else(Hotkey::nobody)
+    }
 }
 
 /// The folder of the work: the miner's, or one that goes with the run.

@@ -97,7 +97,7 @@ impl CheckJob<'_> {
     }
 
     fn player(&self) -> Player {
-        Player::Miner(self.hotkey.clone())
+        Player::Miner(self.owner())
     }
 
     /// The round as `download` would leave it for this miner.
@@ -152,7 +152,7 @@ impl CheckJob<'_> {
     /// The prompts on which the lead rests, if an audit is requested; else none is known.
     fn critical(&self) -> (Vec<PromptStem>, bool) {
         let mut requests = self.standing.files.require_audit.get().into_iter().flatten();
-        let request = requests.find(|request| request.hotkey == *self.hotkey);
+        let request = requests.find(|request| Some(&request.hotkey) == self.hotkey);
         let critical = request.map(|request| request.critical_prompts.clone());
         (critical.clone().unwrap_or_default(), critical.is_some())
     }
@@ -178,7 +178,7 @@ impl CheckJob<'_> {
     ) -> Result<ForetoldAudit> {
         let limits = self.standing.config.settings.limits();
         let outputs = progress.outputs();
-        let verdict = progress.judged(self.hotkey, &outputs, &limits);
+        let verdict = progress.judged(&self.owner(), &outputs, &limits);
         let verdict = verdict.ok_or_else(|| Error::failed("audits of this format go by something else"))?;
         let prompt = |(stem, output): (&PromptStem, &Output)| AuditedPrompt {
             stem: stem.clone(),

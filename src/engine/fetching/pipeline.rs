@@ -57,8 +57,8 @@ pub(crate) struct Pipeline<'a> {
 
 /// An event reported by a stage.
 pub(crate) enum FetchEvent {
-    /// A file has arrived.
-    Fetched { stem: PromptStem, bytes: u64, took: Duration },
+    /// A file has arrived, in an attempt that took so long, after so many that failed.
+    Fetched { stem: PromptStem, bytes: u64, took: Duration, retries: u32 },
     /// A file has been drawn, or refused.
     Drawn { stem: PromptStem, took: Duration },
     /// A file's outcome is final.
@@ -346,7 +346,8 @@ fn tell(events: &Sender<FetchEvent>, event: FetchEvent) {
 }
 
 fn arrived(events: &Sender<FetchEvent>, job: &FetchJob, spooled: &Spooled, took: Duration) {
-    tell(events, FetchEvent::Fetched { stem: job.stem.clone(), bytes: spooled.fetched.size, took });
+    let (stem, bytes) = (job.stem.clone(), spooled.fetched.size);
+    tell(events, FetchEvent::Fetched { stem, bytes, took, retries: job.tries });
 }
 
 fn fail(events: &Sender<FetchEvent>, job: &FetchJob, code: &str, reason: String) {

@@ -8,13 +8,13 @@ use crossbeam_channel::{Receiver, Sender};
 use super::round::Task;
 use crate::base::error::{Error, Kind, Result};
 use crate::model::ids::Seed;
-use crate::model::penalties::Penalties;
+use crate::rules::match_in_progress::InquiryAnswer;
 use crate::rules::tournament::Pair;
-use crate::world::judge::Bench;
 use crate::world::judge::journal::AnswerJournal;
+use crate::world::judge::{Bench, ShownAnswer};
 
 /// A call that has come back.
-pub(crate) type Returned = (Task, Result<Penalties>);
+pub(crate) type Returned = (Task, Result<InquiryAnswer>);
 
 /// The open calls.
 #[derive(Debug, Default)]
@@ -123,7 +123,11 @@ impl Drop for Closing<'_> {
 /// a killed process loses only the calls in flight; [`sync`] makes answers durable.
 pub(crate) fn work(queue: &CallQueue, bench: &Bench, seed: Seed, returned: &Sender<Returned>) {
     while let Some(task) = queue.take() {
-        let outcome = bench.answer(seed, &task.images).map(|answer| answer.penalties);
+        let outcome = bench.answer(seed, &task.images).map(|ShownAnswer { answer, images }| InquiryAnswer {
+            penalties: answer.penalties,
+            origin: answer.origin,
+            images,
+        });
         queue.done();
         if returned.send((task, outcome)).is_err() {
             return;

@@ -14,13 +14,12 @@ use super::standings::{Ending, show};
 use crate::base::error::{Error, Kind, Result};
 use crate::base::text::counted;
 use crate::engine::runs::limits::calls_are_over;
-use crate::model::file::{FileKind, PlayerFile, RepoFile as _, RoundFile};
+use crate::model::file::{FileKind, PlayerFile, RepoFile as _, RoundFile, answers_name};
 use crate::model::matrix::Matrix;
-use crate::model::penalties::Penalties;
 use crate::model::require_audit::AuditRequests;
 use crate::model::snapshot::Source as _;
 use crate::rules::Plan;
-use crate::rules::match_in_progress::{Inquiry, MatchInProgress, Played};
+use crate::rules::match_in_progress::{Inquiry, InquiryAnswer, MatchInProgress, Played};
 use crate::rules::pairings::{pairings, recordable};
 use crate::rules::results::{declare_winner, match_line, matrix_line, record, requests_line};
 use crate::rules::shard::Shard;
@@ -165,7 +164,7 @@ impl<'a> Play<'a> {
 
     /// Opens a match. Returns whether it is decided without the judge.
     fn open_match(&mut self, queue: &CallQueue, bar: &Bar, pair: &Pair) -> bool {
-        let playing = MatchInProgress::new(&self.round.files, &self.round.prompts, self.round.limits(), pair);
+        let playing = self.round.begin(pair);
         let inquiries = playing.inquiries();
         let task = |inquiry: &Inquiry| Task {
             pair: pair.clone(),
@@ -201,14 +200,14 @@ impl<'a> Play<'a> {
         queue: &CallQueue,
         bar: &Bar,
         task: Task,
-        outcome: Result<Penalties>,
+        outcome: Result<InquiryAnswer>,
         concurrency: usize,
     ) -> Result<bool> {
         match outcome {
-            Ok(penalties) => {
+            Ok(answer) => {
                 self.failures.clear();
                 let Some(playing) = self.matches.get_mut(&task.pair) else { return Ok(false) };
-                playing.answer(task.duel, task.order, penalties);
+                playing.answer(task.duel, task.order, answer);
                 let Some(played) = playing.played() else { return Ok(false) };
                 self.matches.remove(&task.pair);
                 self.finish(task.pair, played);
@@ -310,10 +309,17 @@ impl<'a> Play<'a> {
             .and_then(|bytes| Matrix::parse(self.round.files.format, &bytes).ok())
             .unwrap_or_default();
         let (mut files, mut lines) = (Vec::new(), Vec::new());
+        if self.round.files.question.get().is_some() && read(&of(RoundFile::Question))?.is_none() {
+            files.push(of(RoundFile::Question));
+        }
         for pair in self.round.files.matrix.get().into_iter().flat_map(|matrix| matrix.0.keys()) {
             let own = self.round.files.players.get(&pair.1).and_then(|own| own.report_against(&pair.0));
             if let Some((name, _)) = own.filter(|_| matrix.margin(&pair.0, &pair.1).is_none()) {
-                files.push(FileKind::Player(round, pair.1.clone(), PlayerFile::Report(name.to_owned())));
+                let file = |file| FileKind::Player(round, pair.1.clone(), file);
+                let answers = file(PlayerFile::Answers(answers_name(name)));
+                // Reports of older versions have none.
+                files.extend(self.context.store.read_file(&answers)?.map(|_| answers));
+                files.push(file(PlayerFile::Report(name.to_owned())));
                 lines.push(match_line(pair));
             }
         }

@@ -6,20 +6,23 @@ use super::super::common::require_intact;
 use super::super::context::{Context, Standing};
 use crate::base::error::{Error, Result};
 use crate::base::text::counted;
+use crate::model::answers::Digest;
 use crate::model::file::{FileKind, PlayerFile, RoundFile};
 use crate::model::ids::{Player, RoundNumber, Seed};
 use crate::model::leader::Leaders;
 use crate::model::prompts::{Prompt, PromptList};
+use crate::model::question::{Asked, QuestionFile};
 use crate::model::seed::SeedFile;
 use crate::model::snapshot::RoundFiles;
 use crate::model::stage::CompetitionState;
 use crate::rules::Thresholds;
-use crate::rules::duel::outputs_of;
-use crate::rules::match_in_progress::{Inquiry, ViewingOrder};
+use crate::rules::duel::{below_player, outputs_of};
+use crate::rules::match_in_progress::{Inquiry, MatchInProgress, ViewingOrder};
 use crate::rules::regeneration::baseline_outstanding;
 use crate::rules::results::RecordTerms;
 use crate::rules::shard::Shard;
 use crate::rules::tournament::{Field, Pair};
+use crate::world::http::shown_text;
 use crate::world::judge::images::DuelImage;
 
 /// A round whose matches are played.
@@ -32,13 +35,15 @@ pub(crate) struct DuelRound {
     pub(crate) leaders: Leaders,
     win_margin: f64,
     limits: Thresholds,
+    /// What the judge is asked.
+    pub(crate) question: QuestionFile,
     /// SHA-256 of stored files, by player and path below its folder.
-    sums: HashMap<(Player, String), String>,
+    sums: HashMap<(Player, String), Digest>,
 }
 
 impl DuelRound {
-    /// Takes the round's files, unless one of them is broken.
-    pub(crate) fn gather(context: &Context<'_>, standing: Standing) -> Result<DuelRound> {
+    /// Takes the round's files, unless one of them is broken or the round asks something else.
+    pub(crate) fn gather(context: &Context<'_>, standing: Standing, asked: Asked) -> Result<DuelRound> {
         let Standing { config, state, files } = standing;
         let round = state.current_round;
         require_intact(round, &files)?;
@@ -60,13 +65,16 @@ impl DuelRound {
             let waits = format!("duel waits: the leader's baseline still lacks {lacks}");
             return Err(Error::not_due(waits).hint("`gen404 baseline` completes it"));
         }
+        let question = question(round, &files, asked)?;
         let prompts = prompts.0;
         let players = files.players.iter().filter_map(|(player, own)| Some((player, own.sums.get()?)));
         let sums = players
-            .flat_map(|(player, sums)| sums.0.iter().map(|(path, sum)| ((player.clone(), path.clone()), sum.clone())));
-        let sums = sums.collect();
+            .flat_map(|(player, sums)| sums.0.iter().map(|(path, sum)| ((player.clone(), path.clone()), sum.parse())));
+        // Digests of another form are not in the file: it would not parse.
+        let sums = sums.filter_map(|(place, sum)| Some((place, sum.ok()?))).collect();
         let (leaders, limits) = (context.store.need(&FileKind::Leader)?, config.settings.limits());
-        Ok(DuelRound { state, seed, prompts, files, leaders, win_margin: config.settings.win_margin, limits, sums })
+        let win_margin = config.settings.win_margin;
+        Ok(DuelRound { state, seed, prompts, files, leaders, win_margin, limits, question, sums })
     }
 
     pub(crate) fn number(&self) -> RoundNumber {
@@ -74,11 +82,8 @@ impl DuelRound {
     }
 
     pub(crate) fn terms(&self) -> RecordTerms<'_> {
-        RecordTerms { round: self.number(), seed: self.seed, win_margin: self.win_margin, limits: &self.limits }
-    }
-
-    pub(crate) fn limits(&self) -> &Thresholds {
-        &self.limits
+        let (round, question) = (self.number(), &self.question);
+        RecordTerms { round, seed: self.seed, win_margin: self.win_margin, limits: &self.limits, question }
     }
 
     /// Is this match one of this shard's?
@@ -99,10 +104,38 @@ impl DuelRound {
     }
 
     /// The recorded SHA-256 of a player's file; `SHA256SUMS` lists paths below the player's folder.
-    fn sum(&self, player: &Player, url: &str) -> Option<String> {
-        let (_, below) = url.rsplit_once(&format!("/{player}/"))?;
-        self.sums.get(&(player.clone(), below.to_owned())).cloned()
+    fn sum(&self, player: &Player, url: &str) -> Option<Digest> {
+        self.sums.get(&(player.clone(), below_player(url, player)?.to_owned())).copied()
     }
+
+    /// Sets up a match.
+    pub(crate) fn begin(&self, pair: &Pair) -> MatchInProgress {
+        MatchInProgress::new(&self.files, &self.prompts, &self.limits, self.question.digest, pair)
+    }
+}
+
+/// The question of the round: the published one, or ours if none is published yet. All matches of a round are judged by
+/// the same question and model.
+fn question(round: RoundNumber, files: &RoundFiles, asked: Asked) -> Result<QuestionFile> {
+    let Some(published) = files.question.get() else { return Ok(QuestionFile::new(asked)) };
+    let differing = published.asked.differing(&asked);
+    if differing.is_empty() {
+        return Ok(published.clone());
+    }
+    let path = FileKind::Round(round, RoundFile::Question).path();
+    let what = differing.join(", ");
+    let model = (differing.contains(&"model")).then(|| {
+        format!(
+            " (model {:?}, the round's is {:?})",
+            shown_text(&asked.model, 80),
+            shown_text(&published.asked.model, 80)
+        )
+    });
+    let other =
+        Error::failed(format!("{path}: the settings ask another question in {what}{}", model.unwrap_or_default()));
+    let same = "a round's matches are all judged by one question and model: set [judge] model and send_temperature in \
+                gen404.toml as in that file";
+    Err(other.hint(same).hint(format!("`gen404 duel --question {path}` asks its words")))
 }
 
 /// A judge call, and where its answer goes.

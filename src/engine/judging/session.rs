@@ -14,9 +14,8 @@ use crate::model::file::{FileKind, RoundFile};
 use crate::model::ids::Player;
 use crate::model::stage::Stage;
 use crate::model::winner::Winner;
-use crate::rules::match_in_progress::MatchInProgress;
 use crate::rules::pairings::pairings;
-use crate::rules::results::{declare_winner, record, report_file};
+use crate::rules::results::{declare_winner, match_files, record};
 use crate::rules::shard::Shard;
 use crate::rules::stage_table::is_for;
 use crate::rules::tournament::replay;
@@ -51,15 +50,16 @@ pub(crate) fn session(context: &Context<'_>, calls: &Calls<'_>, report: &mut Rep
     if !is_for("duel", standing.state.stage) {
         return Err(not_due(context, &standing, "duel", None));
     }
-    let round = DuelRound::gather(context, standing)?;
+    let mut settings = judge_settings(&context.config.judge, calls.judge);
+    let asked = settings.asked()?;
+    let round = DuelRound::gather(context, standing, asked.clone())?;
     if context.options.dry_run {
         return foresee(context, round, calls.shard, report);
     }
     limit_calls(context, round.number())?;
-    let mut settings = judge_settings(&context.config.judge, calls.judge);
     settings.concurrency = calls.concurrency.unwrap_or(settings.concurrency);
     let bench = Bench {
-        judge: Box::new(settings.open(judge_key()?)?),
+        judge: Box::new(settings.open_asking(&asked, judge_key()?)?),
         journal: AnswerJournal::open(&context.own_folder()?)?,
         images: settings.images(),
         inline: settings.inline_images,
@@ -78,29 +78,34 @@ fn foresee(context: &Context<'_>, mut round: DuelRound, shard: Shard, told: &mut
     let (pairings, outcome) = (pairings(&field), replay(&field).outcome);
     let ahead = pairings.exploratory.iter().map(|pair| (pair, ", ahead of its turn"));
     let wanted = pairings.required.iter().map(|pair| (pair, "")).chain(ahead);
+    let missing = round.files.question.is_missing();
+    let mut question = missing.then(|| FileKind::Round(number, RoundFile::Question).path());
     let (mut played, mut all_calls) = (false, 0);
     for (pair, note) in wanted.filter(|(pair, _)| round.is_in(shard, pair)) {
-        let playing = MatchInProgress::new(&round.files, &round.prompts, round.limits(), pair);
+        let playing = round.begin(pair);
         let (duels, calls) = (playing.duels(), playing.inquiries().len());
         told.say(format!("would play {} against {}: {duels} duels, {calls} judge calls{note}", pair.1, pair.0));
         all_calls += calls;
-        let report = (duels > 0).then(|| report_file(number, &round.files, pair));
+        let files = match_files(number, &round.files, pair).map(|file| file.path());
+        let files = files.into_iter().filter(|_| duels > 0);
+        let question = question.take_if(|_| calls > 0);
+        let files = question.into_iter().chain(files);
         // Other shards may delay the recording of matches played ahead of their turn.
         match note.is_empty() || shard == Shard::WHOLE {
-            true => told.note_files(report.map(|file| file.path())),
-            false => told.note_possible(report.map(|file| file.path())),
+            true => told.note_files(files),
+            false => told.note_possible(files),
         }
         played = true;
     }
     if played {
-        foresee_calls(context, all_calls as u64, told)?;
+        foresee_calls(context, number, all_calls as u64, told)?;
         told.note_files([FileKind::Round(number, RoundFile::Matrix).path()]);
     }
     if !pairings.required.is_empty() {
         // Further matches and results depend on the judge's answers.
         let further = [RoundFile::RequireAudit, RoundFile::Winner].map(|file| FileKind::Round(number, file).path());
-        let reports = format!("rounds/{number}/*/duels_*.json");
-        told.note_possible(further.into_iter().chain([reports, FileKind::State.path()]));
+        let matches = ["answers_*.jsonl", "duels_*.json"].map(|name| format!("rounds/{number}/*/{name}"));
+        told.note_possible(further.into_iter().chain(matches).chain([FileKind::State.path()]));
     }
     let mut files = std::mem::take(&mut round.files);
     let (plan, _) = record(&round.terms(), &mut files, &[]).map_err(Error::failed)?;

@@ -11,7 +11,7 @@ use crate::base::text::{counted, cut, line, time};
 use crate::engine::runs::streak::{Faults, Streak};
 use crate::model::generation_audits::GenerationAudit;
 use crate::model::ids::Player;
-use crate::model::stage::{Stage, Timestamp, round_in};
+use crate::model::stage::{Stage, Timestamp, during, round_in};
 use crate::world::http::Blanks;
 use crate::world::notify::EventKind;
 use crate::world::stop::STOPPED;
@@ -51,12 +51,15 @@ struct FaultMark {
     step: String,
     title: String,
     since: String,
+    /// Did it fail no step?
+    #[serde(default)]
+    trouble: bool,
 }
 
 impl FaultMark {
     fn of(fault: &Streak) -> FaultMark {
-        let (step, title) = (fault.error.step.clone(), fault.error.title.clone());
-        FaultMark { step, title, since: fault.since.to_string() }
+        let (step, title) = (fault.error.step.clone(), fault.error.shown_title());
+        FaultMark { step, title, since: fault.since.to_string(), trouble: fault.error.is_trouble() }
     }
 }
 
@@ -66,6 +69,8 @@ pub(super) struct News {
     pub(super) event: EventKind,
     pub(super) round: Option<u32>,
     pub(super) title: String,
+    /// The same in a few words, without the competition's name.
+    fact: String,
     pub(super) text: String,
     pub(super) details: Value,
 }
@@ -217,14 +222,14 @@ fn failure(fault: &Streak, say: &Say<'_>) -> News {
     let cleaned = |texts: &[String]| texts.iter().map(|text| say.clean(text, LONGEST_LINE)).collect::<Vec<_>>();
     let (message, causes, hints) =
         (say.clean(&error.message, LONGEST_LINE), cleaned(&error.causes), cleaned(&error.hints));
-    let place = round.zip(*stage).map(|(round, stage)| format!(", {}", round_in(round, stage))).unwrap_or_default();
+    let place = round.zip(*stage).map(|(round, stage)| format!(", {}", during(round, stage))).unwrap_or_default();
     let mut text = vec![format!("Since {}{place}.", time(since.at())), message.clone()];
     text.extend(causes.iter().map(|cause| format!("caused by: {cause}")));
     text.extend(hints.iter().map(|hint| format!("hint: {hint}")));
     let details = json!({
         "key": say.clean(&error.key, LONGEST_TITLE),
         "step": error.step,
-        "fault": say.clean(&error.title, LONGEST_TITLE),
+        "fault": say.clean(&error.shown_title(), LONGEST_TITLE),
         "kind": error.kind,
         "since": since.to_string(),
         "runs": runs,
@@ -233,7 +238,10 @@ fn failure(fault: &Streak, say: &Say<'_>) -> News {
         "causes": causes,
         "hints": hints,
     });
-    let title = format!("{} fails: {}", error.step, error.title);
+    let title = match error.is_trouble() {
+        true => error.shown_title(),
+        false => format!("{} fails: {}", error.step, error.shown_title()),
+    };
     say.news(EventKind::FailureFirstSeen, round.map(|round| round.0), &title, &text, details)
 }
 
@@ -246,10 +254,17 @@ fn failure_over(
 ) -> News {
     let shown = |text: &str| text.parse::<Timestamp>().map_or_else(|_| text.to_owned(), |at| time(at.at()));
     let until = ended.map(|(_, at)| format!(" until {}", time(at.at()))).unwrap_or_default();
-    let runs = ended.map(|(fault, _)| format!(", {}", counted(fault.runs, "run", "runs"))).unwrap_or_default();
+    let runs =
+        ended.map(|(fault, _)| format!(", {}", counted(fault.runs, "failed run", "failed runs"))).unwrap_or_default();
     let mut text = vec![format!("It lasted from {}{until}{runs}.", shown(&mark.since))];
-    if let Some(fault) = otherwise {
-        text.push(format!("{} now fails otherwise: {}", mark.step, say.clean(&fault.error.title, LONGEST_LINE)));
+    if mark.trouble {
+        text.push("It answers again, or its files are not wanted any more: the round is over.".to_owned());
+    } else if let Some(fault) = otherwise {
+        text.push(format!(
+            "{} now fails otherwise: {}",
+            mark.step,
+            say.clean(&fault.error.shown_title(), LONGEST_LINE)
+        ));
     }
     let details = json!({
         "key": say.clean(key, LONGEST_TITLE),
@@ -259,8 +274,32 @@ fn failure_over(
         "until": ended.map(|(_, at)| at.to_string()),
         "runs": ended.map(|(fault, _)| fault.runs),
     });
-    let title = format!("over: {} failed: {}", mark.step, mark.title);
+    let title = match mark.trouble {
+        true => format!("over: {}", mark.title),
+        false => format!("over: {}: {}", mark.step, mark.title),
+    };
     say.news(EventKind::FailureOver, None, &title, &text, details)
+}
+
+/// What changed in the files between two looks, each in a few words, for the record of runs. Nothing here leaves the
+/// machine.
+pub(crate) fn changes(before: &Seen, now: &Seen) -> Vec<String> {
+    let news = Marks::beginning(before).news(Some(now), &Faults::default(), &Blanks::default());
+    let fact = |news: News| match news.event {
+        EventKind::StageMoved if before.round == now.round => {
+            format!("round {}: stage {} -> {}", now.round, before.stage, now.stage)
+        }
+        EventKind::Winner => {
+            let winner = news.details["winner"].as_str().unwrap_or_default();
+            format!("round {}: winner {winner}", news.round.unwrap_or_default())
+        }
+        EventKind::Verdict => match news.details["reason"].as_str() {
+            Some(reason) if !reason.is_empty() => format!("{}: {reason}", news.fact),
+            _ => news.fact,
+        },
+        _ => news.fact,
+    };
+    news.into_iter().map(fact).collect()
 }
 
 /// Puts news into words that may be shown.
@@ -279,9 +318,10 @@ impl Say<'_> {
 
     fn news(&self, event: EventKind, round: Option<u32>, title: &str, text: &[String], details: Value) -> News {
         let name = if self.name.is_empty() { "gen404" } else { self.name };
+        let fact = self.clean(title, LONGEST_TITLE);
         let title = self.clean(&format!("{name}: {title}"), LONGEST_TITLE);
         let text: Vec<String> = text.iter().map(|text| line(text)).collect();
-        News { event, round, title, text: cut(&text.join("\n"), LONGEST_TEXT), details }
+        News { event, round, title, fact, text: cut(&text.join("\n"), LONGEST_TEXT), details }
     }
 }
 
@@ -386,7 +426,7 @@ mod tests {
         let news = marks.news(Some(&shown), &dead, &blanks);
         assert_eq!(events(&news), ["failure_first_seen"]);
         let said = format!("{news:?}");
-        assert!(!said.contains("hunter2") && said.contains("2026-03-01 02:14:00 UTC, round 1 is in duels"), "{said}");
+        assert!(!said.contains("hunter2") && said.contains("2026-03-01 02:14:00 UTC, in duels of round 1"), "{said}");
         for _ in 0..9 {
             assert_eq!(marks.news(Some(&shown), &dead, &blanks), []);
         }
@@ -399,7 +439,7 @@ mod tests {
         let over = Faults { open: Vec::new(), over: vec![(ended, "2026-03-01T03:00:00Z".parse().unwrap())] };
         let news = marks.news(Some(&shown), &over, &blanks);
         assert_eq!(events(&news), ["failure_over"]);
-        assert!(news[0].text.contains("until 2026-03-01 03:00:00 UTC, 10 runs"), "{news:?}");
+        assert!(news[0].text.contains("until 2026-03-01 03:00:00 UTC, 10 failed runs"), "{news:?}");
         assert_eq!(marks.news(Some(&shown), &over, &blanks), []);
     }
 

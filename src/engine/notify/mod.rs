@@ -5,12 +5,13 @@
 //! files + record of runs --marks--> news --outbox (synced)--> sent, endpoint by endpoint
 //! ```
 
-mod marks;
+pub(super) mod marks;
 mod metrics;
 mod outbox;
-mod seen;
+pub(super) mod seen;
 mod send;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -20,14 +21,14 @@ use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use self::marks::Marks;
-use self::outbox::{FOLDER, Outbox};
+use self::outbox::{FOLDER, Outbox, Place};
 use self::seen::Seen;
 use self::send::Endpoint;
 use super::context::{Context, Options};
 use super::runs::book::Book;
 use super::runs::record::{Outcome, RunRecord};
 use super::runs::streak::Faults;
-use crate::base::error::{Error, Result};
+use crate::base::error::{Error, Kind, Result};
 use crate::base::files;
 use crate::base::text::{counted, time};
 use crate::model::lock::{Contended, Lock};
@@ -114,7 +115,9 @@ impl Teller {
             Faults::of([run])
         });
         let outbox = self.tell(context, &faults, until).unwrap_or_else(|error| {
-            self.warn("notify", &error);
+            // What cannot be noted would be sent again by every run.
+            let unnoted = error.kind() == Kind::Failed;
+            self.warn(if unnoted { "notify: nothing is sent, since it cannot be noted" } else { "notify" }, &error);
             (0, 0)
         });
         if let Some(file) = file
@@ -163,6 +166,9 @@ impl Teller {
         if settings.is_empty() {
             return Outbox::forget(&own).map(|()| (0, 0));
         }
+        if outbox::make_room(&own)? {
+            self.ui.warn("notify: nothing can be written any more: the room reserved for messages is used up");
+        }
         let _lock = lock(&own, until)?;
         let (loaded, damaged) = Outbox::load(&own)?;
         damaged.iter().for_each(|warning| self.ui.warn(&format!("notify: {warning}")));
@@ -171,10 +177,11 @@ impl Teller {
         let now = Utc::now();
         let keep = TimeDelta::from_std(Duration::from_secs_f64(context.config.outbox.keep_seconds)).unwrap_or_default();
         let known: Vec<String> = settings.iter().map(NotifySettings::key).collect();
+        outbox.adopt(&places(settings)).iter().for_each(|warning| self.ui.warn(&format!("notify: {warning}")));
         outbox.tidy(now, keep, &known).iter().for_each(|warning| self.ui.warn(&format!("notify: {warning}")));
         let endpoints = self.endpoints(context);
         outbox.labels = settings.iter().enumerate().map(|(at, one)| (one.key(), label(at, one, &endpoints))).collect();
-        let seen = Seen::read(context, outbox.marks.as_ref().map(Marks::round));
+        let seen = Seen::read(&context.store, outbox.marks.as_ref().map(Marks::round));
         if outbox.marks.is_none() {
             outbox.marks = seen.as_ref().map(Marks::beginning);
         }
@@ -192,6 +199,7 @@ impl Teller {
         }
         let warnings = send::send(&own, &mut outbox, &endpoints, until);
         warnings.iter().for_each(|warning| self.ui.warn(&format!("notify: {warning}")));
+        outbox::keep_room(&own);
         Ok(outbox.counts())
     }
 
@@ -214,6 +222,12 @@ impl Teller {
 /// The faults of these runs and of this one, which may not be among them: the record may not be writable.
 fn faults_with(runs: &[RunRecord], run: &RunRecord) -> Faults {
     Faults::of(runs.iter().filter(|other| other.id != run.id).chain([run]))
+}
+
+/// Where each endpoint stands in the settings, by its key.
+fn places(settings: &[NotifySettings]) -> BTreeMap<String, Place> {
+    let place = |(number, one): (usize, &NotifySettings)| (one.key(), Place { kind: one.kind, number });
+    settings.iter().enumerate().map(place).collect()
 }
 
 /// What messages call an endpoint.
@@ -244,7 +258,7 @@ fn begin_marks(context: &Context<'_>) -> Result<()> {
     if outbox.marks.is_some() {
         return Ok(());
     }
-    outbox.marks = Seen::read(context, None).as_ref().map(Marks::beginning);
+    outbox.marks = Seen::read(&context.store, None).as_ref().map(Marks::beginning);
     // The file that is lost had told of them.
     if damaged.is_some()
         && let Some(marks) = &mut outbox.marks

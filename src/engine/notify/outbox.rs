@@ -16,6 +16,7 @@ use crate::base::hex;
 use crate::base::text::{counted, cut};
 use crate::model::stage::Timestamp;
 use crate::world::notify::Notice;
+use crate::world::notify::settings::Service;
 
 /// The folder of what this room keeps, in the operator's own folder.
 pub(super) const FOLDER: &str = "notify";
@@ -67,8 +68,20 @@ pub(super) struct Outbox {
     /// What messages call each endpoint.
     #[serde(default)]
     pub(super) labels: BTreeMap<String, String>,
+    /// Where each endpoint stood in the settings: whoever mends its URL means the same one.
+    #[serde(default)]
+    pub(super) places: BTreeMap<String, Place>,
     #[serde(default)]
     pub(super) letters: Vec<Letter>,
+}
+
+/// The place of an endpoint in the settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Place {
+    /// How messages are written for it.
+    pub(super) kind: Service,
+    /// Its number among the tables.
+    pub(super) number: usize,
 }
 
 impl Outbox {
@@ -99,6 +112,7 @@ impl Outbox {
 
     /// Removes the file: there is no one left to tell.
     pub(super) fn forget(own: &Path) -> Result<()> {
+        files::remove(&reserve(own)?)?;
         files::remove(&Outbox::path(own)?)
     }
 
@@ -113,13 +127,38 @@ impl Outbox {
             self.name = hex::encode(bytes);
         }
         self.count = self.count.saturating_add(1);
-        let News { event, round, title, text, details } = news;
+        let News { event, round, title, text, details, .. } = news;
         let details = if let Value::Object(details) = details { details } else { serde_json::Map::new() };
         let (id, time) = (format!("{}-{}", self.name, self.count), Timestamp::from(now).to_string());
         let notice = Notice { id, event, time, competition: competition.to_owned(), round, title, text, details };
         let waiting = || Delivery::Waiting { attempts: 0, reason: None, not_before: None };
         self.letters.push(Letter { notice, queued: now, to: to.iter().map(|key| (key.clone(), waiting())).collect() });
         Ok(())
+    }
+
+    /// Hands on what waits for an endpoint whose URL has changed: to the new one of its kind in its place. `now` are the
+    /// endpoints of the settings, by their keys. Returns what to tell about it.
+    pub(super) fn adopt(&mut self, now: &BTreeMap<String, Place>) -> Vec<String> {
+        let mut told = Vec::new();
+        let gone = self.places.iter().filter(|(key, _)| !now.contains_key(*key));
+        let heir = |place: &Place| now.iter().find(|(key, to)| *to == place && !self.places.contains_key(*key));
+        let moved: Vec<_> = gone.filter_map(|(old, place)| Some((old.clone(), heir(place)?.0.clone()))).collect();
+        for (old, new) in moved {
+            let mut waiting = 0_u64;
+            for letter in &mut self.letters {
+                if let Some(delivery) = letter.to.remove(&old) {
+                    waiting += u64::from(matches!(delivery, Delivery::Waiting { .. }));
+                    letter.to.entry(new.clone()).or_insert_with(|| renewed(delivery));
+                }
+            }
+            if waiting > 0 {
+                let label = self.labels.get(&old).map_or("an endpoint", String::as_str);
+                let messages = counted(waiting, "message that waits goes", "messages that wait go");
+                told.push(format!("{label}: its URL has changed: {messages} to the new one"));
+            }
+        }
+        self.places.clone_from(now);
+        told
     }
 
     /// Marks what a killed run was sending, and drops what is too old or too much. Returns what to tell about it.
@@ -207,7 +246,92 @@ impl Outbox {
     }
 }
 
+/// What the old address asked for does not hold for a new one.
+fn renewed(delivery: Delivery) -> Delivery {
+    match delivery {
+        Delivery::Waiting { attempts, reason, .. } => Delivery::Waiting { attempts, reason, not_before: None },
+        Delivery::Sending | Delivery::Unsure { .. } => delivery,
+    }
+}
+
+/// Room for the outbox on a disk that is full: a full disk is what has to be told.
+const RESERVE: usize = 128 << 10;
+
+fn reserve(own: &Path) -> Result<PathBuf> {
+    files::below(own, &Path::new(FOLDER).join("reserve"))
+}
+
+/// Gives the reserve up if nothing can be written any more. Returns whether it was needed, and there.
+pub(super) fn make_room(own: &Path) -> Result<bool> {
+    let (folder, reserve) = (files::folder_below(own, Path::new(FOLDER))?, reserve(own)?);
+    if files::try_to_write(&folder).is_ok() || !reserve.exists() {
+        return Ok(false);
+    }
+    files::remove(&reserve)?;
+    Ok(true)
+}
+
+/// Keeps the reserve for the next time, if there is room for it.
+pub(super) fn keep_room(own: &Path) {
+    let kept = reserve(own).and_then(|reserve| match reserve.exists() {
+        true => Ok(()),
+        false => files::write(&reserve, &vec![0; RESERVE], files::Readers::Own),
+    });
+    // The disk is still full: the next run tries again.
+    drop(kept);
+}
+
 /// A reason as it is kept.
 pub(super) fn kept(reason: &str) -> String {
     cut(reason, LONGEST_REASON)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::notify::EventKind;
+
+    fn letter(to: &[&str]) -> Letter {
+        let notice = Notice {
+            id: "x-1".to_owned(),
+            event: EventKind::Winner,
+            time: String::new(),
+            competition: String::new(),
+            round: None,
+            title: "t".to_owned(),
+            text: String::new(),
+            details: serde_json::Map::new(),
+        };
+        let waiting = || Delivery::Waiting { attempts: 1, reason: None, not_before: Some(Utc::now()) };
+        Letter { notice, queued: Utc::now(), to: to.iter().map(|key| ((*key).to_owned(), waiting())).collect() }
+    }
+
+    fn places(of: &[(&str, Service, usize)]) -> BTreeMap<String, Place> {
+        of.iter().map(|(key, kind, number)| ((*key).to_owned(), Place { kind: *kind, number: *number })).collect()
+    }
+
+    fn waits_for(outbox: &Outbox) -> Vec<&str> {
+        outbox.letters[0].to.keys().map(String::as_str).collect()
+    }
+
+    #[test]
+    fn what_waits_follows_a_url_that_is_mended_and_no_other() {
+        let two = places(&[("a", Service::Json, 0), ("b", Service::Json, 1)]);
+        let outbox = Outbox { places: two, letters: vec![letter(&["a", "b"])], ..Outbox::default() };
+        let after = |now: &[(&str, Service, usize)]| {
+            let mut outbox = outbox.clone();
+            let told = outbox.adopt(&places(now)).len();
+            (waits_for(&outbox).join(" "), told)
+        };
+        let (a, b) = (("a", Service::Json, 0), ("b", Service::Json, 1));
+        assert_eq!(after(&[a, b]), ("a b".to_owned(), 0));
+        assert_eq!(after(&[("c", Service::Json, 0), b]), ("b c".to_owned(), 1));
+        // The first is gone: its messages are not the second's, which would get them twice.
+        assert_eq!(after(&[("b", Service::Json, 0)]), ("a b".to_owned(), 0));
+        assert_eq!(after(&[b, a].map(|(key, kind, at)| (key, kind, 1 - at))), ("a b".to_owned(), 0));
+        assert_eq!(after(&[("c", Service::Slack, 0), b]), ("a b".to_owned(), 0), "of another kind");
+        let mut mended = outbox.clone();
+        mended.adopt(&places(&[("c", Service::Json, 0), b]));
+        assert_eq!(mended.next("c", 0, Utc::now() - chrono::TimeDelta::hours(1)), Some(0), "it is tried at once");
+    }
 }

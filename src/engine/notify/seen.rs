@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::base::text::{cut, line};
-use crate::engine::context::Context;
 use crate::model::config::ConfigFile;
 use crate::model::file::{FileKind, RepoFile, RoundFile};
 use crate::model::generation_audits::{AuditOutcome, GenerationAudit, GenerationAudits};
 use crate::model::ids::{Hotkey, Player, RoundNumber};
 use crate::model::require_audit::AuditRequests;
 use crate::model::stage::{CompetitionState, Stage};
+use crate::model::store::Store;
 use crate::model::winner::Winner;
 
 /// The most rounds that are looked at: more pass only while nothing runs here.
@@ -20,7 +20,7 @@ const LONGEST_NAME: usize = 80;
 
 /// Where the competition stands, and what is announced of its rounds.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Seen {
+pub(crate) struct Seen {
     pub(super) name: String,
     pub(super) round: RoundNumber,
     pub(super) stage: Stage,
@@ -40,26 +40,33 @@ pub(super) struct RoundSeen {
 impl Seen {
     /// Reads what the files show of the rounds from `from` to the current one; `None` if they do not show where the
     /// competition stands.
-    pub(super) fn read(context: &Context<'_>, from: Option<u32>) -> Option<Seen> {
-        let state: CompetitionState = context.store.load(&FileKind::State).ok().flatten()?;
-        let config: ConfigFile = context.store.load(&FileKind::Config).ok().flatten()?;
+    pub(crate) fn read(store: &Store, from: Option<u32>) -> Option<Seen> {
+        let state: CompetitionState = store.load(&FileKind::State).ok().flatten()?;
+        let config: ConfigFile = store.load(&FileKind::Config).ok().flatten()?;
         let last = state.current_round.0;
         let first = from.unwrap_or(last).min(last).max(last.saturating_sub(MOST_ROUNDS - 1));
-        let rounds = (first..=last).map(|round| (round, RoundSeen::read(context, RoundNumber(round)))).collect();
+        let rounds = (first..=last).map(|round| (round, RoundSeen::read(store, RoundNumber(round)))).collect();
         let name = cut(&line(&config.settings.name), LONGEST_NAME);
         Some(Seen { name, round: state.current_round, stage: state.stage, rounds })
     }
 }
 
+impl Seen {
+    /// The current round and its stage.
+    pub(crate) fn standing(&self) -> (RoundNumber, Stage) {
+        (self.round, self.stage)
+    }
+}
+
 impl RoundSeen {
-    fn read(context: &Context<'_>, round: RoundNumber) -> RoundSeen {
-        fn load<T: RepoFile>(context: &Context<'_>, round: RoundNumber, file: RoundFile) -> Option<T> {
+    fn read(store: &Store, round: RoundNumber) -> RoundSeen {
+        fn load<T: RepoFile>(store: &Store, round: RoundNumber, file: RoundFile) -> Option<T> {
             // A file that is broken is the commands' business, and shows nothing here.
-            context.store.load(&FileKind::Round(round, file)).ok().flatten()
+            store.load(&FileKind::Round(round, file)).ok().flatten()
         }
-        let asked: Option<AuditRequests> = load(context, round, RoundFile::RequireAudit);
-        let audits: Option<GenerationAudits> = load(context, round, RoundFile::GenerationAudits);
-        let winner: Option<Winner> = load(context, round, RoundFile::Winner);
+        let asked: Option<AuditRequests> = load(store, round, RoundFile::RequireAudit);
+        let audits: Option<GenerationAudits> = load(store, round, RoundFile::GenerationAudits);
+        let winner: Option<Winner> = load(store, round, RoundFile::Winner);
         let decided = |audit: &&GenerationAudit| audit.outcome != AuditOutcome::Pending;
         RoundSeen {
             asked: asked.into_iter().flatten().map(|request| request.hotkey).collect(),

@@ -6,7 +6,6 @@ use super::{Records, RegenerationEvent, RegenerationJob, RegenerationRun, Tools,
 use crate::base::error::{Error, Kind, Result};
 use crate::base::text::counted;
 use crate::engine::context::{Context, Standing};
-use crate::engine::leases::elsewhere;
 use crate::engine::runs::estimates::foresee_pods;
 use crate::model::file::{FileKind, RoundFile};
 use crate::model::generation_audits::AuditOutcome;
@@ -81,11 +80,11 @@ impl Orders {
     }
 
     /// Leaves the miners that are not `ours` to the hosts that have announced them.
-    pub(crate) fn leave_to(&mut self, ours: &[Hotkey], others: &[StepLease]) {
+    pub(crate) fn leave_to(&mut self, context: &Context<'_>, ours: &[Hotkey], others: &[StepLease]) {
         let before = self.jobs.len();
         self.jobs.retain(|job| job.player.hotkey().is_some_and(|hotkey| ours.contains(hotkey)));
         if self.jobs.len() < before {
-            self.held.extend(others.iter().map(elsewhere));
+            self.held.extend(others.iter().map(|lease| context.elsewhere(lease)));
         }
     }
 
@@ -104,7 +103,7 @@ impl Orders {
         }
         if !self.jobs.is_empty() {
             let prompts = standing.files.prompts.get().map_or(0, |prompts| prompts.0.len());
-            foresee_pods(context, (self.jobs.len() * prompts) as u64, report)?;
+            foresee_pods(context, round, (self.jobs.len() * prompts) as u64, report)?;
         }
         if !self.hopeless.is_empty() || !self.jobs.is_empty() {
             report.note_files([FileKind::Round(round, RoundFile::GenerationAudits).path()]);

@@ -13,9 +13,11 @@ use crate::model::ids::PromptStem;
 use crate::rules::regeneration::pods::PodEnd;
 use crate::rules::regeneration::{AttemptOutcome, RegenerationMark};
 use crate::settings::audit::AuditSettings;
+use crate::world::http::shown_url;
 use crate::world::pods::lease::{Keeper, Lease, Rented};
 use crate::world::pods::program::{Health, Program};
 use crate::world::pods::{Endpoint, PodName, PodOrder, PodState};
+use crate::world::usage::Service;
 
 /// A pod is given up after this many lost requests in a row.
 const LOST_IN_A_ROW: usize = 3;
@@ -114,7 +116,11 @@ impl Pod<'_> {
                     Err(error) => PodExit::Trouble(error),
                 }
             }
-            Err(error) => PodExit::Trouble(error),
+            // Nothing is held against the program of a pod that was never reached.
+            Err(error) => match self.queue.take(RegenerationMark::NotReached { pod }) {
+                Ok(()) => PodExit::Trouble(error),
+                Err(unnoted) => PodExit::Trouble(unnoted),
+            },
         }
     }
 
@@ -151,23 +157,39 @@ impl Pod<'_> {
             }
             self.pause(settings.poll_seconds);
         };
-        let begun = Instant::now();
+        self.until_ready(lease, &endpoint)
+    }
+
+    /// Waits until the program at this address is ready.
+    fn until_ready(&self, lease: &Lease<'_>, endpoint: &Endpoint) -> Result<Readiness> {
+        let settings = &self.run.settings;
+        let (begun, mut reached) = (Instant::now(), false);
         loop {
             self.run.check()?;
             let program = Program::new(endpoint.clone(), self.run.limits).metered(&self.run.meter);
             let program = program.heeding(&self.run.stop);
-            let why = match program.health() {
+            let (health, answers) = program.asked();
+            reached |= answers;
+            let why = match health {
                 Health::Ready => return Ok(Readiness::Ready(Box::new(program))),
-                Health::Refused(why) => return refused(&endpoint, why),
+                Health::Refused(why) => return refused(endpoint, why),
                 Health::NotYet(why) => why,
             };
-            // An unreachable provider says nothing about the pod.
-            if let Ok(PodState::Failed(why)) = lease.look() {
-                return Ok(Readiness::Never(why));
+            let looked = match lease.look() {
+                Ok(PodState::Failed(why)) => return Ok(Readiness::Never(why)),
+                looked => looked,
+            };
+            let said = || format!("not ready after {:.0} s: {why}", begun.elapsed().as_secs_f64());
+            if self.nothing_left() {
+                return Ok(Readiness::Never(said()));
             }
-            if begun.elapsed() > AuditSettings::time(settings.ready_seconds) || self.nothing_left() {
-                let seconds = begun.elapsed().as_secs_f64();
-                return Ok(Readiness::Never(format!("not ready after {seconds:.0} s: {why}")));
+            if begun.elapsed() > AuditSettings::time(settings.ready_seconds) {
+                return match looked {
+                    // Neither the program nor the provider answers: the fault may be on this side of both.
+                    Err(error) if !answers => Err(error),
+                    Ok(_) if !reached && self.run.provider.is_the_operators() => Err(unreached(endpoint, &said())),
+                    _ => Ok(Readiness::Never(said())),
+                };
             }
             self.pause(settings.poll_seconds);
         }
@@ -330,4 +352,12 @@ fn refused(endpoint: &Endpoint, why: String) -> Result<Readiness> {
     }
     let refused = Error::failed(format!("the provider's gate refuses our key: {why}"));
     Err(refused.hint("is the key the one of this account? its name is in docs/settings.md"))
+}
+
+/// The error for a program at the operator's own address that never answered.
+fn unreached(endpoint: &Endpoint, said: &str) -> Error {
+    let silent = Error::outside(format!("{}: {said}", shown_url(&endpoint.url)));
+    let silent = silent.of_service(Some(Service::Provider.as_str()));
+    silent
+        .hint("start the program there, and run this again: [pods.endpoint] url, or --pod, names one that already runs")
 }

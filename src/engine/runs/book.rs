@@ -138,8 +138,8 @@ impl Book {
         let cannot = || format!("{}: cannot write", self.own.join(FILE).display());
         let mut line = serde_json::to_vec(run).failed(cannot)?;
         if line.len() > LONGEST_LINE {
-            let (steps, commits) = (Vec::new(), Vec::new());
-            line = serde_json::to_vec(&RunRecord { steps, commits, ..run.clone() }).failed(cannot)?;
+            let (steps, commits, facts) = (Vec::new(), Vec::new(), Vec::new());
+            line = serde_json::to_vec(&RunRecord { steps, commits, facts, ..run.clone() }).failed(cannot)?;
         }
         line.push(b'\n');
         // Only for the moment of a rotation and a write.

@@ -13,7 +13,7 @@ use crate::world::git::Git;
 /// A competition and its operator's own folder.
 #[derive(Debug)]
 pub(crate) struct Place {
-    store: Store,
+    pub(crate) store: Store,
     /// The operator's own folder.
     pub(crate) own: PathBuf,
 }

@@ -89,6 +89,12 @@ pub(crate) struct StepRecord {
     pub(crate) outcome: Outcome,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<ErrorRecord>,
+    /// Servers that could not be reached, which did not fail the step.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) troubles: Vec<ErrorRecord>,
+    /// The keys of the troubles that it would have had if a server had not answered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) answered: Vec<String>,
 }
 
 /// A run.
@@ -126,9 +132,18 @@ pub(crate) struct RunRecord {
     /// The last failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<ErrorRecord>,
+    /// What happened, each in a few words: verdicts, the winner, moves, pushes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) facts: Vec<String>,
+    /// The signal that ended it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) stopped: Option<String>,
     /// What it waits for, or why nothing was done.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) waits: Vec<String>,
+    /// Why nothing more was done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) then: Option<String>,
     /// The number of files written.
     pub(crate) files: usize,
     /// Commits made, each with the first line of its message.
@@ -167,6 +182,11 @@ impl RunRecord {
     /// Every failure of the run, in order.
     pub(crate) fn errors(&self) -> impl Iterator<Item = &ErrorRecord> {
         self.steps.iter().filter_map(|step| step.error.as_ref())
+    }
+
+    /// What could not be reached without failing a step.
+    pub(crate) fn troubles(&self) -> impl Iterator<Item = &ErrorRecord> {
+        self.steps.iter().flat_map(|step| &step.troubles)
     }
 }
 
@@ -208,11 +228,48 @@ impl ErrorRecord {
     }
 }
 
+/// The kind of a server that could not be reached, which failed no step.
+const TROUBLE: &str = "trouble";
+
 impl ErrorRecord {
     /// Is its title the message itself, but for what changes from run to run?
     pub(crate) fn is_named_by_its_message(&self) -> bool {
-        self.title.starts_with(&steady(&self.message))
+        !self.is_trouble() && self.title.starts_with(&steady(&self.message))
     }
+
+    /// Its title for a reader: with the numbers that equal failures do not share.
+    pub(crate) fn shown_title(&self) -> String {
+        match self.title.strip_prefix(&steady(&self.message)) {
+            Some(manner) if !self.is_trouble() => format!("{}{manner}", short(head(&self.message).as_str())),
+            _ => self.title.clone(),
+        }
+    }
+
+    /// What a step found of a server that it could not reach, and goes on without.
+    pub(crate) fn trouble(step: &str, server: &str, message: &str, hint: &str) -> ErrorRecord {
+        let title = format!("{server} {UNREACHABLE}");
+        ErrorRecord {
+            step: step.to_owned(),
+            kind: TROUBLE.to_owned(),
+            key: trouble_key(step, server),
+            title,
+            message: cut(message, LONGEST_TEXT),
+            causes: Vec::new(),
+            hints: vec![cut(hint, LONGEST_TEXT)],
+            since: None,
+            runs: 1,
+        }
+    }
+
+    /// Is it such a trouble?
+    pub(crate) fn is_trouble(&self) -> bool {
+        self.kind == TROUBLE
+    }
+}
+
+/// The key of a trouble.
+pub(crate) fn trouble_key(step: &str, server: &str) -> String {
+    format!("{step}: {server} {UNREACHABLE}")
 }
 
 /// What failed in a few words: a service and how it fails, or else the message without what changes from run to run.
@@ -266,18 +323,26 @@ fn first_status(text: &str) -> Option<u16> {
 /// Longest part of a message that counts, in characters.
 const LONGEST_STEADY: usize = 100;
 
+/// A message's first part: a short one, such as a command or a path, says too little.
+fn head(message: &str) -> String {
+    let short = message.split(": ").take_while(|part| part.len() < 24).count();
+    message.split(": ").take(short + 1).collect::<Vec<_>>().join(": ")
+}
+
+fn short(text: &str) -> String {
+    cut(text.trim_end_matches([':', ' ']), LONGEST_STEADY)
+}
+
 /// A message's first part, without numbers, hotkeys and hashes.
 fn steady(message: &str) -> String {
-    // A short first part, such as a command or a path, says too little.
-    let short = message.split(": ").take_while(|part| part.len() < 24).count();
-    let head = message.split(": ").take(short + 1).collect::<Vec<_>>().join(": ");
+    let head = head(message);
     let words = head.split(' ').map(|word| match word.chars().filter(char::is_ascii_digit).count() {
         0 => word.to_owned(),
         _ if word.len() > 24 => "*".to_owned(),
         _ => word.chars().map(|c| if c.is_ascii_digit() { '#' } else { c }).collect(),
     });
     let text = words.collect::<Vec<_>>().join(" ");
-    cut(text.trim_end_matches([':', ' ']), LONGEST_STEADY)
+    short(&text)
 }
 
 #[cfg(test)]
@@ -306,5 +371,13 @@ mod tests {
         assert_eq!(title(file(3)), title(file(7)));
         let hotkey = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
         assert_eq!(title(Error::failed(format!("{hotkey} is not here"))), "* is not here");
+        // A reader is told of this run.
+        let shown = |error: Error| ErrorRecord::of("duel", &error).shown_title();
+        assert_eq!(shown(Error::failed(format!("{hotkey} is not here"))), format!("{hotkey} is not here"));
+        assert_eq!(shown(file(3)), "rounds/3/seed.json: line 3 column 3: expected a number");
+        assert_eq!(shown(Error::outside("10 nodes are down: x")), "10 nodes are down: x (unreachable)");
+        assert_eq!(shown(down(3, "status 503")), "judge unreachable");
+        let limit = Error::new(Kind::Limit, "the limit calls is reached: round 3 may use 5 calls");
+        assert_eq!(shown(limit), "the limit calls is reached");
     }
 }

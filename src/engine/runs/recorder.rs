@@ -4,22 +4,31 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::Utc;
+use indexmap::IndexMap;
 
 use super::book::{AtWork, Book};
 use super::place::Place;
-use super::record::{ErrorRecord, Outcome, RunRecord, StepRecord, first_line};
+use super::record::{ErrorRecord, Outcome, RunRecord, StepRecord, first_line, trouble_key};
 use super::streak::Faults;
 use crate::base::error::{Context as _, Error, Kind, Result};
 use crate::engine::context::Options;
 use crate::engine::notify::Teller;
+use crate::engine::notify::marks::changes;
+use crate::engine::notify::seen::Seen;
 use crate::model::ids::{Block, RoundNumber};
 use crate::model::stage::Timestamp;
-use crate::ui::{Report, Ui};
-use crate::world::stop::{STOPPED, Stop};
+use crate::ui::{Report, Server, Ui};
+use crate::world::stop::Stop;
 use crate::world::usage::Meter;
 
-/// Most steps and commits kept of a run.
+/// Most steps, commits and facts kept of a run.
 const MOST_KEPT: usize = 200;
+
+/// Servers of miners that are told of one by one; of more, only their number is.
+const MOST_SERVERS: usize = 8;
+
+/// What they are called together.
+const SERVERS: &str = "miners' CDNs";
 
 /// Records the runs of a command: one, or with `advance --wait` one for each pass.
 #[derive(Debug)]
@@ -42,6 +51,10 @@ struct OpenRun {
     run: RunRecord,
     /// The round of the step at work.
     round: Option<RoundNumber>,
+    /// What each command waits for, by its last step: an earlier one may have been answered since.
+    waits: IndexMap<String, Vec<String>>,
+    /// What the files showed when they were last looked at.
+    seen: Option<Seen>,
     /// Shows that it is at work; none if it is not in the record, which fails no run and hides none.
     work: Option<AtWork>,
 }
@@ -91,7 +104,9 @@ impl Recorder {
         let book = Book::at(&place.own);
         let work = book.begin_work(&run.id).and_then(|work| book.append(&run, false).map(|()| work));
         let work = work.inspect_err(|error| self.unrecorded(error)).ok();
-        Ok(Some(OpenRun { round: run.round, place, book, run, work }))
+        let seen = Seen::read(&place.store, None);
+        let waits = IndexMap::new();
+        Ok(Some(OpenRun { round: run.round, place, book, run, waits, seen, work }))
     }
 
     /// The chain's block is this.
@@ -110,14 +125,18 @@ impl Recorder {
         let error = error.filter(|_| !Stop::of_process().is_wanted());
         let fault = error.map(|error| ErrorRecord::of(command, error));
         let outcome = Outcome::of(report, error.is_some());
-        open.run.steps.push(StepRecord { command: command.to_owned(), outcome, error: fault });
-        open.run.waits.extend(report.waits.iter().map(|line| first_line(line)));
+        let (troubles, answered) = servers(command, &report.servers);
+        open.run.steps.push(StepRecord { command: command.to_owned(), outcome, error: fault, troubles, answered });
+        open.look();
+        let pushed = |(id, remote): (&String, &String)| format!("pushed {} to {remote}", id.get(..10).unwrap_or(id));
+        open.note(report.facts.iter().cloned().chain(report.pushed.iter().map(pushed)));
+        open.waits.insert(command.to_owned(), report.waits.iter().map(|line| first_line(line)).collect());
+        open.run.waits = open.waits.values().flatten().take(MOST_KEPT).cloned().collect();
         open.run.files += report.files.len();
         open.run.commits.extend(report.commits.iter().map(|(id, message)| (id.clone(), first_line(message))));
         open.run.pushed += report.pushed.len();
         open.run.steps.truncate(MOST_KEPT);
         open.run.commits.truncate(MOST_KEPT);
-        open.run.waits.truncate(MOST_KEPT);
         // What follows may be killed.
         if open.work.is_some() {
             self.told(open.book.append(&open.run, false));
@@ -125,22 +144,37 @@ impl Recorder {
         open.round = open.place.standing().map(|standing| standing.0);
     }
 
+    /// Something happened outside of a step.
+    pub(crate) fn note(&self, facts: &[String]) {
+        if let Some(open) = self.open().as_mut() {
+            open.note(facts.iter().cloned());
+        }
+    }
+
     /// The run is over: `idle` says why nothing more was done, and `cut_short` that not all that is due was tried.
     pub(crate) fn end(&self, exit: u8, idle: Option<&str>, cut_short: bool) -> Option<RunRecord> {
         let mut open = self.open().take()?;
         open.count(&self.meter);
+        open.look();
         let standing = open.place.standing();
         // At work until the last line is written.
         let OpenRun { book, mut run, work: _work, .. } = open;
         (run.round_after, run.stage_after) = standing.unzip();
-        run.waits.extend(idle.map(first_line));
+        if run.steps.is_empty() || cut_short {
+            run.waits.extend(idle.map(first_line));
+        } else {
+            run.then = idle.map(first_line);
+        }
         (run.exit, run.cut_short) = (exit, cut_short);
+        run.stopped = Stop::of_process().signal().map(str::to_owned);
         run.ended = Some(Timestamp::from(Utc::now()));
         let outcomes: Vec<Outcome> = run.steps.iter().map(|step| step.outcome).collect();
         let order = [Outcome::Failed, Outcome::Done, Outcome::Waits];
         run.outcome = order.into_iter().find(|outcome| outcomes.contains(outcome)).unwrap_or(Outcome::Idle);
-        if run.outcome == Outcome::Failed {
+        if run.outcome == Outcome::Failed || run.troubles().next().is_some() {
             self.told(date(&book, &mut run));
+        }
+        if run.outcome == Outcome::Failed {
             run.error = run.steps.iter().rev().find_map(|step| step.error.clone());
         }
         self.told(book.append(&run, true));
@@ -154,9 +188,8 @@ impl Recorder {
         if busy.is_none() {
             self.step(&self.command, report, error);
         }
-        let stopped = Stop::of_process().is_wanted().then_some(STOPPED);
-        let why = busy.as_deref().or(stopped);
-        self.end(report.exit_code(error), why, why.is_some())
+        let cut_short = busy.is_some() || Stop::of_process().is_wanted();
+        self.end(report.exit_code(error), busy.as_deref(), cut_short)
     }
 
     fn told(&self, written: Result<()>) {
@@ -173,6 +206,22 @@ impl Recorder {
 }
 
 impl OpenRun {
+    /// Notes what has changed in the competition's files.
+    fn look(&mut self) {
+        let from = self.seen.as_ref().map(|seen| seen.standing().0.0);
+        let Some(now) = Seen::read(&self.place.store, from) else { return };
+        if let Some(before) = &self.seen {
+            let facts = changes(before, &now);
+            self.note(facts);
+        }
+        self.seen = Some(now);
+    }
+
+    fn note(&mut self, facts: impl IntoIterator<Item = String>) {
+        self.run.facts.extend(facts.into_iter().map(|fact| first_line(&fact)));
+        self.run.facts.truncate(MOST_KEPT);
+    }
+
     /// Adds what was used since the last time.
     fn count(&mut self, meter: &Meter) {
         let used = meter.take();
@@ -189,6 +238,27 @@ impl OpenRun {
     }
 }
 
+/// The servers that a step could not reach, and the keys of those that it could.
+fn servers(step: &str, asked: &[Server]) -> (Vec<ErrorRecord>, Vec<String>) {
+    let trouble = |server: &Server| {
+        let (message, hint) = server.trouble.as_ref()?;
+        Some(ErrorRecord::trouble(step, &server.name, message, hint))
+    };
+    let mut troubles: Vec<ErrorRecord> = asked.iter().filter_map(trouble).collect();
+    let silent = troubles.len();
+    let reached = asked.iter().filter(|server| server.trouble.is_none());
+    let mut answered: Vec<String> = reached.map(|server| trouble_key(step, &server.name)).collect();
+    if silent > MOST_SERVERS {
+        let many =
+            format!("{silent} of {} miners' servers could not be reached, and their files are missing", asked.len());
+        let hint = "is this machine's own network up? `gen404 status` lists each miner";
+        troubles = vec![ErrorRecord::trouble(step, SERVERS, &many, hint)];
+    } else if !answered.is_empty() {
+        answered.push(trouble_key(step, SERVERS));
+    }
+    (troubles, answered)
+}
+
 /// Notes with each failure since when it lasts.
 fn date(book: &Book, run: &mut RunRecord) -> Result<()> {
     let pages = book.read()?;
@@ -199,7 +269,7 @@ fn date(book: &Book, run: &mut RunRecord) -> Result<()> {
             (error.since, error.runs) = (Some(fault.since.clone()), fault.runs);
         }
     };
-    run.steps.iter_mut().filter_map(|step| step.error.as_mut()).for_each(lasting);
+    run.steps.iter_mut().flat_map(|step| step.error.iter_mut().chain(&mut step.troubles)).for_each(lasting);
     Ok(())
 }
 

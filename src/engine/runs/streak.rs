@@ -26,7 +26,7 @@ pub(crate) struct Streak {
 impl Streak {
     /// What a reader calls it: the step and how it failed last.
     pub(crate) fn name(&self) -> String {
-        format!("{}: {}", self.error.step, self.error.title)
+        format!("{}: {}", self.error.step, self.error.shown_title())
     }
 }
 
@@ -58,7 +58,7 @@ impl Faults {
         self.open = lasting;
         self.over.extend(over.into_iter().map(|fault| (fault, ended.clone())));
         self.over.drain(..self.over.len().saturating_sub(MOST_OVER));
-        for error in run.errors() {
+        for error in run.errors().chain(run.troubles()) {
             match self.open.iter_mut().find(|fault| fault.error.key == error.key) {
                 // Several steps of a long run may fail alike.
                 Some(fault) if fault.last == *started => fault.error = error.clone(),
@@ -89,8 +89,13 @@ impl Faults {
 
 /// Does this run show that the fault is over?
 fn ends(fault: &Streak, run: &RunRecord) -> bool {
-    if run.errors().any(|error| error.key == fault.error.key) {
+    if run.errors().chain(run.troubles()).any(|error| error.key == fault.error.key) {
         return false;
+    }
+    if fault.error.is_trouble() {
+        // Such a server is asked again only when someone asks for it: until then nothing has changed.
+        let answered = run.steps.iter().any(|step| step.answered.contains(&fault.error.key));
+        return answered || run.round_after.or(run.round).is_some_and(|round| Some(round) != fault.round);
     }
     let step = &fault.error.step;
     let succeeded = run.steps.iter().any(|tried| tried.command == *step && tried.error.is_none());
@@ -100,8 +105,10 @@ fn ends(fault: &Streak, run: &RunRecord) -> bool {
         && run.stage_after.or(run.stage).is_some();
     // A whole pass of `advance` tries everything that is due.
     let whole_pass = run.command == "advance" && !run.cut_short && !run.skipped.contains(step);
+    // A pause does not mend anything, and nothing is tried while it lasts.
+    let paused = run.stage_after.or(run.stage) == Some(Stage::Paused);
     let counts = !matches!(run.outcome, Outcome::Begun | Outcome::Killed);
-    counts && (succeeded || fails_otherwise || moved || whole_pass)
+    counts && (succeeded || fails_otherwise || !paused && (moved || whole_pass))
 }
 
 #[cfg(test)]
@@ -119,6 +126,8 @@ mod tests {
             command: (*command).to_owned(),
             outcome: if error.is_some() { Outcome::Failed } else { Outcome::Done },
             error: error.map(|error| ErrorRecord::of(command, &Error::failed(error))),
+            troubles: Vec::new(),
+            answered: Vec::new(),
         };
         RunRecord {
             started: Some(at.clone()),
@@ -164,9 +173,31 @@ mod tests {
         assert_eq!(silent(&|next| next.skipped = vec!["duel".to_owned()]), 1);
         assert_eq!(silent(&|next| next.command = "audit".to_owned()), 1);
         assert_eq!(silent(&|next| next.ended = None), 1, "a killed run shows nothing");
+        assert_eq!(silent(&|next| next.stage_after = Some(Stage::Paused)), 1, "a pause mends nothing");
+        assert_eq!(silent(&|next| next.stage = Some(Stage::Paused)), 1, "nothing is tried in a pause");
         let by_hand =
             |next: &mut RunRecord| (next.command, next.stage_after) = ("audit".to_owned(), Some(Stage::Finalizing));
         assert_eq!(silent(&by_hand), 0, "the competition has moved on");
+    }
+
+    #[test]
+    fn a_server_that_is_not_asked_again_stays_unreachable_for_its_round() {
+        let trouble = ErrorRecord::trouble("download", "CDN of x", "none of 3 files arrived", "ask the miner");
+        let mut first = run(1, Stage::Duels, &[("download", None)]);
+        first.steps[0].troubles.push(trouble.clone());
+        let mut open = Faults::of(&[first, run(2, Stage::Duels, &[("duel", None)]), run(3, Stage::Finalizing, &[])]);
+        assert_eq!(keys(&open), [("download: CDN of x unreachable", 1)]);
+        open.follow(&run(4, Stage::Duels, &[("download", None)]));
+        assert_eq!(open.open.len(), 1, "this download asked others");
+        let mut asked = run(5, Stage::Duels, &[("download", None)]);
+        asked.steps[0].answered.push(trouble.key.clone());
+        let mut next = run(5, Stage::Open, &[]);
+        next.round = Some(RoundNumber(1));
+        for over in [asked, next] {
+            let mut faults = open.clone();
+            faults.follow(&over);
+            assert_eq!((faults.open.len(), faults.over.len()), (0, 1));
+        }
     }
 
     #[test]

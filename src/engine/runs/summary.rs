@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
-use crate::base::text::counted;
+use crate::base::text::{self, counted};
 use crate::engine::context::Context;
 use crate::engine::runs::book::Book;
 use crate::engine::runs::record::Outcome;
@@ -67,8 +67,8 @@ impl Record {
         let tokens = if judge.tokens > 0 { format!(" ({} tokens)", judge.tokens) } else { String::new() };
         let hours = of(limits.pod_hours.map(|hours| hours.to_string()));
         report.say(format!(
-            "used by this round on this machine: {calls}{tokens}, {:.2}{hours} pod hours",
-            pods.pod_seconds / 3600.0
+            "used by this round on this machine: {calls}{tokens}, {}{hours} pod hours",
+            text::hours(pods.pod_seconds / 3600.0)
         ));
     }
 

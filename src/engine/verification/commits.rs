@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use crate::base::error::{Error, Result};
 use crate::engine::context::Context;
+use crate::engine::verification::continuity::Lineage;
 use crate::model::file::{Content, FileKind, RoundFile};
 use crate::model::format::Format;
 use crate::model::history::{BlobId, Change, Commit, WORKING_TREE};
@@ -75,6 +76,11 @@ impl Checkout {
     /// The last commit's id; `None` before the first.
     pub(crate) fn head(&self) -> Option<&str> {
         self.log.commits.last().map(|head| head.id.as_str())
+    }
+
+    /// The commits that were read.
+    pub(crate) fn lineage(&self) -> Lineage {
+        Lineage::new(self.log.commits.iter().map(|commit| commit.id.as_str()), self.log.shallow, self.changes.len())
     }
 
     /// How a file in the working tree differs from the last commit.

@@ -5,13 +5,14 @@ use std::ops::Range;
 
 use crate::base::error::{Error, Result};
 use crate::engine::context::Context;
+use crate::engine::verification::continuity::Lineage;
 use crate::model::format::detect::{Detected, telling};
 use crate::model::history::{BlobId, PathChange, PathCommit, WORKING_TREE};
 use crate::model::snapshot::{ListedSource, Source as _};
 use crate::model::splat::file::SplatFile;
 use crate::model::threejs::file::ThreejsFile;
 use crate::rules::checks::Sink;
-use crate::rules::checks::formats::history::{FirstSeeds, Window, ends};
+use crate::rules::checks::formats::window::{FirstSeeds, Window, ends};
 use crate::world::git::{Git, GitReader, TreeFiles};
 
 /// Of so many commits, the format is decided anew: a real competition changes its settings a dozen times.
@@ -117,6 +118,22 @@ impl Past {
     /// The id of the last commit.
     pub(crate) fn head(&self) -> Option<&str> {
         self.commits.iter().rev().map(|commit| commit.id.as_str()).find(|id| *id != WORKING_TREE)
+    }
+
+    /// The commits that were read.
+    pub(crate) fn lineage(&self) -> Lineage {
+        let changed = self.commits.iter().filter(|commit| commit.id == WORKING_TREE);
+        let uncommitted = changed.map(|commit| commit.changes.len()).sum();
+        Lineage::new(self.commits.iter().map(|commit| commit.id.as_str()), self.shallow, uncommitted)
+    }
+
+    /// The full id of a commit that is named by its first digits.
+    ///
+    /// # Errors
+    /// There is no such commit in the history of what is checked out.
+    pub(crate) fn full_id(&self, commit: &str) -> Result<String> {
+        let at = self.place(commit)?;
+        Ok(self.commits.get(at).map(|commit| commit.id.clone()).unwrap_or_default())
     }
 
     /// How many commits a shallow clone has; `None` if the history is complete.

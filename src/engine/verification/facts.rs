@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rayon::prelude::*;
 
+use super::answered;
 use super::commits::Checkout;
 use super::in_force::{FileOrigin, Origins, in_force};
 use super::played;
@@ -47,6 +48,7 @@ pub(crate) fn gather<'a>(
     );
     (facts.requests, facts.pools) = (requests?, pools?);
     (facts.matches, facts.replaced) = played::on_what(&origins, snapshot, &past.budget)?;
+    facts.unanswered = answered::unanswered(&origins, snapshot)?;
     Ok(facts)
 }
 

@@ -13,8 +13,10 @@ use crate::model::seed::SeedFile;
 use crate::model::snapshot::{Problem, Source};
 use crate::model::splat::snapshot::SplatSnapshot;
 use crate::model::threejs::snapshot::ThreejsSnapshot;
+use crate::rules::certainty::rounds::{Match, of_splats, of_threejs};
 use crate::rules::checks::Sink;
 use crate::rules::checks::formats::{OtherFacts, run_splat, run_threejs};
+use crate::rules::checks::in_force::InForce;
 use crate::world::git::Git;
 
 /// The files of a competition that is not of meshes.
@@ -106,6 +108,14 @@ impl OtherSnapshot {
         match self {
             OtherSnapshot::Splat(snapshot) => run_splat(snapshot, facts),
             OtherSnapshot::Threejs(snapshot) => run_threejs(snapshot, facts),
+        }
+    }
+
+    /// The matches, of all rounds or of one.
+    pub(crate) fn matches(&self, rules: &InForce, only: Option<RoundNumber>) -> Vec<Match> {
+        match self {
+            OtherSnapshot::Splat(snapshot) => of_splats(snapshot, rules, only),
+            OtherSnapshot::Threejs(snapshot) => of_threejs(snapshot, rules, only),
         }
     }
 

@@ -43,10 +43,8 @@ pub(crate) fn fetch<'a>(
     args: &ObjectSelection<'_>,
 ) -> Result<Vec<Stored<'a>>> {
     let settings = context.config.download;
-    let allow_private = args.allow_private_cdn || context.config.miners.allow_private_cdn;
     let looker = Looker {
-        store: context.object_store(args.store)?,
-        client: Client::for_miners(settings.limits(), settings.retry(), allow_private),
+        sources: Sources::open(context, args.store, args.allow_private_cdn)?,
         renderer: render::open(
             snapshot.format.model(),
             None,
@@ -118,8 +116,7 @@ fn of_player<'a>(
 
 /// The tools for checking objects.
 struct Looker {
-    store: Option<Box<dyn ObjectStore>>,
-    client: Client,
+    sources: Sources,
     renderer: Box<dyn Renderer>,
     memory: Memory,
     /// The largest object that is fetched, in bytes.
@@ -127,10 +124,17 @@ struct Looker {
     stop: Stop,
 }
 
+/// Where recorded objects come from: the reader's own store, or the network under the rules for miners' URLs.
+#[derive(Debug)]
+pub(super) struct Sources {
+    store: Option<Box<dyn ObjectStore>>,
+    client: Client,
+}
+
 /// What was found behind a URL.
-struct FoundObject {
-    bytes: Option<Vec<u8>>,
-    found: Found,
+pub(super) struct FoundObject {
+    pub(super) bytes: Option<Vec<u8>>,
+    pub(super) found: Found,
 }
 
 impl Looker {
@@ -166,9 +170,9 @@ impl Looker {
         let mut fetched = None;
         for share in self.memory.shares(most.saturating_add(SMALL), &stopped) {
             if fetched.is_none() {
-                let picture = |png: &String| self.fetch(png, most);
+                let picture = |png: &String| self.sources.fetch(png, most);
                 let picture = pair.png.as_ref().map(picture).map_or(Some(None), |fetched| fetched.map(Some))?;
-                fetched = Some((self.fetch(&pair.model, most)?, picture));
+                fetched = Some((self.sources.fetch(&pair.model, most)?, picture));
             }
             let (model, picture) = fetched.as_ref()?;
             let found = (model.found.clone(), picture.as_ref().map(|picture| picture.found.clone()));
@@ -185,10 +189,25 @@ impl Looker {
         }
         None
     }
+}
+
+impl Sources {
+    /// The store that flags or settings name, and a client for everything else.
+    pub(super) fn open(context: &Context<'_>, store: &StoreArgs, allow_private_cdn: bool) -> Result<Sources> {
+        let settings = context.config.download;
+        let allow_private = allow_private_cdn || context.config.miners.allow_private_cdn;
+        let client = Client::for_miners(settings.limits(), settings.retry(), allow_private);
+        Ok(Sources { store: context.object_store(store)?, client })
+    }
+
+    /// Is this URL one of the reader's own store?
+    pub(super) fn owns(&self, url: &str) -> bool {
+        self.store.as_ref().is_some_and(|store| store.key_of(url).is_some())
+    }
 
     /// Fetches up to `most` bytes behind a URL, from the store if the URL is one of its own, else over the network;
     /// `None` if there are more.
-    fn fetch(&self, url: &str, most: u64) -> Option<FoundObject> {
+    pub(super) fn fetch(&self, url: &str, most: u64) -> Option<FoundObject> {
         let fetched = match self.store.as_ref().and_then(|store| Some((store, store.key_of(url)?))) {
             Some((store, key)) => store.get(&key),
             None => self.download(url, most).transpose()?,

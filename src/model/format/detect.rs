@@ -48,7 +48,7 @@ impl Detected {
 
 impl fmt::Display for Detected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.format, self.sign)
+        write!(f, "{} ({})", self.format, self.sign)
     }
 }
 
@@ -141,7 +141,7 @@ fn by_paths<'a>(
         return None;
     }
     let sign = match votes.path {
-        path if is_outputs(path) => format!("{path} has outputs of {}", format.model().key()),
+        path if is_outputs(path) => listing(path, format),
         path => format!("{path}, which only {format} writes"),
     };
     Some((format, sign))
@@ -233,7 +233,12 @@ fn first_output<'a>(paths: impl IntoIterator<Item = &'a str>, read: &mut impl Fn
     let votes = |wanted: Format| found.iter().filter(|(format, _)| *format == wanted).count();
     // Of equals, the first.
     let (format, path) = found.iter().rev().max_by_key(|(format, _)| votes(*format)).copied()?;
-    Some((format, format!("{path} has outputs of {}", format.model().key())))
+    Some((format, listing(path, format)))
+}
+
+/// The sign that outputs are.
+fn listing(path: &str, format: Format) -> String {
+    format!("{path} lists .{} files", format.model().key())
 }
 
 /// Which other format's model the text of a file has that could not be read as one of this format.
@@ -274,7 +279,7 @@ fn by_name(config: &Map<String, Value>) -> Found {
         ("mesh", Format::Mesh),
     ];
     let (hint, format) = hints.into_iter().find(|(hint, _)| name.contains(hint))?;
-    Some((format, format!("the competition's name has {hint:?} in it (a hint, no proof)")))
+    Some((format, format!("the competition's name has {hint:?} in it: a hint, no proof")))
 }
 
 /// The first key of the first value of an object of objects; reads no further.

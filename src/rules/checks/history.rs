@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::{Claim, Sink};
 use crate::base::error::{Error, Result};
 use crate::model::file::{Content, FileKind, PlayerFile, RoundFile};
-use crate::model::history::{BlobId, Change, Commit};
+use crate::model::history::{BlobId, Change, Commit, WORKING_TREE};
 use crate::model::ids::{Player, RoundNumber};
 use crate::model::kinds::Keeps;
 use crate::model::matrix::Matrix;
@@ -77,6 +77,10 @@ pub type Traces = HashMap<(FileKind, BlobId), Trace>;
 
 /// Reads the requested contents.
 pub type Load<'a> = dyn FnMut(&[(FileKind, BlobId)]) -> Result<Traces> + 'a;
+
+/// What is added about a change that is not committed: steps without --commit look like this, and are no lie.
+const ONE_CHANGE: &str = " (not committed: all that was done since the last commit counts as one change; steps of \
+                          several stages have to be committed one by one, as --commit does)";
 
 /// The number of changes whose contents are in memory at once.
 const WINDOW: usize = 512;
@@ -173,9 +177,9 @@ impl PendingCommits {
                 [change.before, change.after].into_iter().flatten().map(|blob| (change.file.clone(), blob))
             })
             .collect();
-        // A changed report is judged by its row in the matrix.
+        // A changed report, or the answers beside it, is judged by its row in the matrix.
         let judged: BTreeSet<RoundNumber> = changes()
-            .filter(|change| matches!(change.file, FileKind::Player(_, _, PlayerFile::Report(_))))
+            .filter(|change| change.file.row().keeps == Keeps::AllOnceInMatrix)
             .filter_map(|change| change.before.and(change.file.round()))
             .collect();
         for round in judged {
@@ -294,10 +298,12 @@ impl Judged<'_> {
         } else {
             format!(" ({:?})", self.commit.summary.chars().take(80).collect::<String>())
         };
+        let uncommitted = self.commit.id == WORKING_TREE;
         let mut object = |id, objections: Vec<String>| {
+            let said = if uncommitted && id != "history.append_only" { ONE_CHANGE } else { &said };
             if !objections.is_empty() {
                 sink.claim(id, round, subject.clone(), |claim: &mut Claim| {
-                    objections.into_iter().for_each(|objection| claim.fail(objection + &said));
+                    objections.into_iter().for_each(|objection| claim.fail(objection + said));
                 });
             }
         };
@@ -338,6 +344,9 @@ impl Judged<'_> {
             (Keeps::AllOnceInMatrix, Trace::Report(left)) if self.had_row(&change.file, left) => {
                 vec![format!("the report was {}, though its row was in the matrix", verb(gone))]
             }
+            (Keeps::AllOnceInMatrix, Trace::Other) if self.had_row_of(&change.file) => {
+                vec![format!("the judge's answers were {}, though their match's row was in the matrix", verb(gone))]
+            }
             (Keeps::AllOnceSeeded, _) if self.is_seeded(&change.file) => {
                 vec![format!("{} after the seed was revealed", verb(gone))]
             }
@@ -355,6 +364,19 @@ impl Judged<'_> {
         let file = FileKind::Round(*round, RoundFile::Matrix);
         match self.trace(&file, self.before.matrices.get(round)) {
             Some(Trace::Rows(matrix)) => matrix.margin(left, right).is_some(),
+            _ => false,
+        }
+    }
+
+    /// Was the match of an answers file in the matrix? The file does not say who left is, but its name begins like it.
+    fn had_row_of(&self, answers: &FileKind) -> bool {
+        let FileKind::Player(round, right, PlayerFile::Answers(name)) = answers else { return false };
+        let left = name.strip_prefix("answers_").and_then(|rest| rest.strip_suffix(".jsonl"));
+        let file = FileKind::Round(*round, RoundFile::Matrix);
+        match (self.trace(&file, self.before.matrices.get(round)), left) {
+            (Some(Trace::Rows(matrix)), Some(named)) => {
+                matrix.0.keys().any(|(left, of)| of == right && left.as_str().starts_with(named))
+            }
             _ => false,
         }
     }

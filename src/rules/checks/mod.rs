@@ -3,8 +3,11 @@
 //! A check tests one claim (an id) about one subject (a round, a file or a name). It passes without
 //! objections; otherwise its objections of each status become one finding, each with both values.
 
+pub(crate) mod answers;
 mod audits;
+mod bias;
 mod builds;
+pub(crate) mod continues;
 mod files;
 pub mod formats;
 pub mod history;
@@ -17,6 +20,7 @@ mod prompts;
 mod refusals;
 mod schedule;
 mod seed;
+pub(crate) mod signed;
 mod submissions;
 mod winner;
 
@@ -27,6 +31,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use serde::Serialize;
 
+use self::answers::Unanswered;
 pub use self::audits::RequestBasis;
 use self::in_force::{ClaimTerms, InForce};
 use super::seed::OnChain;
@@ -69,7 +74,7 @@ pub struct Finding {
 }
 
 /// Every id that a finding may have, with the claim in short.
-pub const IDS: [(&str, &str); 32] = [
+pub const IDS: [(&str, &str); 37] = [
     ("file.parse", "every known file parses strictly"),
     ("file.bytes", "writing a file back gives the same bytes"),
     ("state.files", "the files of the stage are there"),
@@ -86,12 +91,15 @@ pub const IDS: [(&str, &str); 32] = [
     ("match.matrix", "matrix rows and reports agree"),
     ("match.urls", "a report's URLs are those of the players' outputs"),
     ("match.rules", "duels that need no judge follow the rule"),
+    ("duel.answers", "each duel's winner follows from the judge's recorded answers"),
+    ("judge.question", "the recorded answers are to the question that the round publishes"),
     ("audit.request", "require_audit.json lists exactly the miners that it should"),
     ("audit.critical", "critical prompts follow from the match"),
     ("audit.matrix", "rows of the audit matrix and audit reports agree"),
     ("audit.report", "a generation report follows from its runs"),
     ("audit.source", "sources that were read are those of miners of the round"),
     ("judge.detail", "decision and winner follow from the judge's recorded stages"),
+    ("judge.bias", "the judge prefers neither the model shown first nor the one shown second"),
     ("judge.progress", "the walk by the reports gives the holders and the leader at the end"),
     ("audit.verdict", "a verdict follows from the regenerated outputs"),
     ("winner.replay", "the tournament gives this winner"),
@@ -100,6 +108,8 @@ pub const IDS: [(&str, &str); 32] = [
     ("history.append_only", "recorded content is not changed or removed"),
     ("history.stage", "each stage change is an arrow of the stage machine"),
     ("history.writer", "each file changes only in a stage whose command writes it"),
+    ("history.continues", "the history contains the head that was verified last"),
+    ("history.signed", "commits are signed by the signers that were named"),
     ("object.sha256", "stored bytes match SHA256SUMS"),
     ("object.preview", "a stored preview is what the renderer draws of its model"),
 ];
@@ -285,14 +295,17 @@ fn shortened(mut detail: String) -> String {
 
 /// Counts findings by status.
 #[must_use]
-pub fn summary(findings: &[Finding]) -> VerifySummary {
-    let count = |status| findings.iter().filter(|finding| finding.status == status).count();
-    VerifySummary {
-        pass: count(CheckStatus::Pass),
-        fail: count(CheckStatus::Fail),
-        warn: count(CheckStatus::Warn),
-        skip: count(CheckStatus::Skip),
+pub fn summary<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> VerifySummary {
+    let mut counts = VerifySummary::default();
+    for finding in findings {
+        match finding.status {
+            CheckStatus::Pass => counts.pass += 1,
+            CheckStatus::Fail => counts.fail += 1,
+            CheckStatus::Warn => counts.warn += 1,
+            CheckStatus::Skip => counts.skip += 1,
+        }
     }
+    counts
 }
 
 /// Something as it stood in a past commit.
@@ -363,6 +376,8 @@ pub struct VerifyFacts<'a> {
     pub matches: BTreeMap<Reported, Then<MatchView>>,
     /// Files replaced after matches were played on them, with the last commit that did so.
     pub replaced: BTreeMap<FileKind, String>,
+    /// Match reports that may lack answers, though their round has a question.
+    pub unanswered: BTreeMap<Reported, Unanswered>,
     /// For each round, the pool in the commit that wrote its seed; `None` if it had none.
     pub pools: BTreeMap<RoundNumber, Then<Option<Arc<PromptList>>>>,
     /// What the chain says about each round's latest_reveal_block, if asked.
@@ -376,9 +391,9 @@ impl<'a> VerifyFacts<'a> {
     #[must_use]
     pub fn of_files(snapshot: &'a Snapshot) -> Self {
         let (requests, matches, replaced) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        let (pools, blocks, allow_private_cdn) = (BTreeMap::new(), BTreeMap::new(), false);
+        let (unanswered, pools, blocks, allow_private_cdn) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new(), false);
         let rules = InForce::of(snapshot);
-        VerifyFacts { snapshot, rules, requests, matches, replaced, pools, blocks, allow_private_cdn }
+        VerifyFacts { snapshot, rules, requests, matches, replaced, unanswered, pools, blocks, allow_private_cdn }
     }
 
     /// The terms for the claims of a round's file.
@@ -406,7 +421,7 @@ fn round_has_reached(state: &CompetitionState, round: RoundNumber, stage: Stage)
 type OfARound = fn(&VerifyFacts<'_>, RoundNumber, &RoundFiles, &mut Sink);
 
 /// The checks of a round, in the order of their findings.
-const OF_A_ROUND: [OfARound; 10] = [
+const OF_A_ROUND: [OfARound; 12] = [
     schedule::check,
     submissions::check,
     seed::check,
@@ -415,6 +430,8 @@ const OF_A_ROUND: [OfARound; 10] = [
     outputs::check,
     refusals::check,
     matches::check,
+    answers::check,
+    bias::check,
     audits::check,
     winner::check,
 ];

@@ -151,6 +151,8 @@ pub(crate) enum RegenerationMark {
     },
     /// A pod never became ready.
     NeverReady { pod: String, reason: String },
+    /// A pod was never reached, for a reason that is not its program's.
+    NotReached { pod: String },
     /// A pod ended.
     PodEnded { pod: String, end: PodEnd },
     /// An answer has arrived in full, and is to be rendered and stored.
@@ -287,6 +289,7 @@ impl Progress {
                 self.pods.entry(pod).or_default().end = None;
             }
             RegenerationMark::NeverReady { pod, .. } => self.pods.entry(pod).or_default().end = Some(PodEnd::NotReady),
+            RegenerationMark::NotReached { pod } => self.forget_pod(&pod),
             RegenerationMark::PodEnded { pod, end } => self.pods.entry(pod).or_default().end = Some(end),
             RegenerationMark::Arrived(arrival) => {
                 // Numbers are never reused, even if a killed run only journaled the arrival.
@@ -301,6 +304,15 @@ impl Progress {
             }
             RegenerationMark::Measured { number, stem, distance } => self.measured(number, stem, distance),
             RegenerationMark::Reopened => self.reopen(),
+        }
+    }
+
+    /// A pod that did nothing is left out of the figures.
+    fn forget_pod(&mut self, pod: &str) {
+        if self.pods.get(pod).is_some_and(PodTally::is_empty) {
+            self.pods.shift_remove(pod);
+        } else if let Some(tally) = self.pods.get_mut(pod) {
+            tally.end = Some(PodEnd::Stopped);
         }
     }
 
@@ -362,7 +374,9 @@ impl Progress {
     /// to run.
     #[must_use]
     pub(crate) fn next_pod(&self, provider: &str) -> String {
-        format!("{provider}-{}", self.pods.len() + 1)
+        let free = |number: &usize| !self.pods.contains_key(&format!("{provider}-{number}"));
+        let number = (self.pods.len() + 1..).find(free).unwrap_or_default();
+        format!("{provider}-{number}")
     }
 
     /// Answers that have arrived but are not rendered and stored yet.

@@ -83,6 +83,11 @@ impl PodTally {
         }
     }
 
+    /// Has it done nothing yet?
+    pub(super) fn is_empty(&self) -> bool {
+        self.times.is_empty() && self.failures == 0 && self.overtimes == 0
+    }
+
     /// Should the pod be given up?
     #[must_use]
     pub(crate) fn is_bad(&self, rule: &PodRule) -> bool {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::base::error::{Error, Result};
-use crate::base::url::HttpUrl;
+use crate::base::url::{Host, HttpUrl};
 use crate::model::beacon::BlockHash;
 use crate::world::http::{Secret, shown_url};
 
@@ -59,6 +59,15 @@ impl NodeUrl {
         let after_host = self.0.splitn(4, '/').nth(3).unwrap_or_default();
         let parts = after_host.split(['/', '?', '&', '=', '#']);
         parts.filter(|part| part.len() >= SHORTEST_KEY).map(Secret::new).collect()
+    }
+
+    /// Is it on this machine?
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        HttpUrl::parse(&self.0).is_ok_and(|url| match url.host {
+            Host::Ip(ip) => ip.is_loopback(),
+            Host::Name(name) => name.eq_ignore_ascii_case("localhost"),
+        })
     }
 
     /// Parses an `http`, `https`, `ws` or `wss` URL; a WebSocket URL means the same node's HTTP.
@@ -200,5 +209,9 @@ mod tests {
         let endpoint = NodeUrl::parse("wss://gate.example:443/v1/hunter2?k=hunter3").unwrap();
         assert_eq!(endpoint.to_string(), "https://gate.example:443");
         assert_eq!(endpoint.secrets(), [Secret::new("hunter2"), Secret::new("hunter3")]);
+        assert!(!endpoint.is_local());
+        for local in ["ws://127.0.0.1:9944", "http://localhost:1/chain", "http://[::1]:1"] {
+            assert!(NodeUrl::parse(local).unwrap().is_local(), "{local}");
+        }
     }
 }

@@ -79,9 +79,15 @@ impl Rpc {
                 let error = Error::outside(format!("{method} at {endpoint}: error {code}: {message}"));
                 Err(if is_discarded(&message) { Fault::Discarded(error) } else { Fault::Other(error) })
             }
-            Err(error) => Err(Fault::Other(error)),
+            Err(error) => Err(Fault::Other(with_hint(error, endpoint))),
         }
     }
+}
+
+/// A sandbox serves its chain beside other things.
+fn with_hint(error: Error, endpoint: &NodeUrl) -> Error {
+    let is_elsewhere = endpoint.is_local() && error.to_string().contains(": status 404");
+    if is_elsewhere { error.hint(format!("a sandbox's chain is at {endpoint}/chain")) } else { error }
 }
 
 fn read_answer(response: &Response, id: u64) -> Result<RpcAnswer, Failure> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Chain;
-use super::endpoints::Endpoints;
+use super::endpoints::{Endpoints, NodeUrl};
 use super::file::FileChain;
 use super::subtensor::Subtensor;
 use crate::base::error::{Error, Result};
@@ -35,6 +35,13 @@ impl Networks {
             Networks::One(text) => text.split(',').map(|part| part.trim().to_owned()).collect(),
             Networks::Several(list) => list.clone(),
         }
+    }
+
+    /// The same for messages: URLs without their paths, which may hold keys.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let shown = |text: String| NodeUrl::parse(&text).map_or(text, |url| url.to_string());
+        self.list().into_iter().filter(|text| !text.is_empty()).map(shown).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -133,6 +140,15 @@ impl ChainSettings {
             Endpoints::of(&["finney".to_owned()], &archives).map_err(mistake("archive"))?;
         }
         Ok(())
+    }
+
+    /// The same for a quick look: nodes on this machine are asked once, since one that is not there stays away.
+    #[must_use]
+    pub fn at_a_glance(self) -> Self {
+        let networks = self.network.as_ref().map(Networks::list).unwrap_or_default();
+        let endpoints = Endpoints::of(&networks, &[]);
+        let local = endpoints.is_ok_and(|found| found.nodes.iter().all(NodeUrl::is_local));
+        if local { ChainSettings { attempts: 1, ..self } } else { self }
     }
 
     /// Opens the chain; `None` if none is named. No node is asked yet.

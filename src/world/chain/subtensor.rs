@@ -307,7 +307,8 @@ fn no_answer(errors: &[Error]) -> Error {
     let one = errors.len() == 1;
     let told: Vec<String> = errors.iter().map(ToString::to_string).collect();
     let error = Error::outside(if one { told.concat() } else { format!("no endpoint answered: {}", told.join("; ")) });
-    error.of_service(errors.iter().find_map(Error::service))
+    let error = error.of_service(errors.iter().find_map(Error::service));
+    errors.iter().flat_map(Error::hints).fold(error, |error, hint| error.hint(hint.as_str()))
 }
 
 /// The hint for a block older than a node's state, given the archives that were asked and whether they have

@@ -36,17 +36,19 @@ pub struct Log {
 }
 
 /// What is needed to order and compare a commit.
-struct LogNode {
-    id: ObjectId,
-    parents: Vec<ObjectId>,
+pub(super) struct LogNode {
+    pub(super) id: ObjectId,
+    pub(super) parents: Vec<ObjectId>,
     tree: ObjectId,
-    summary: String,
+    pub(super) summary: String,
+    /// When it was made, in seconds.
+    pub(super) seconds: i64,
 }
 
 impl LogNode {
     fn of(id: ObjectId, commit: Read) -> LogNode {
         let summary = commit.message.lines().next().unwrap_or_default().chars().take(SUMMARY).collect();
-        LogNode { id, parents: commit.parents, tree: commit.tree, summary }
+        LogNode { id, parents: commit.parents, tree: commit.tree, summary, seconds: commit.seconds }
     }
 }
 
@@ -117,7 +119,7 @@ impl Git {
     }
 
     /// All ancestors of `head`, parents first, and whether some are missing.
-    fn parents_first(&self, reader: &GitReader, head: ObjectId) -> Result<(Vec<LogNode>, bool)> {
+    pub(super) fn parents_first(&self, reader: &GitReader, head: ObjectId) -> Result<(Vec<LogNode>, bool)> {
         let cut: HashSet<ObjectId> = match self.local().shallow_commits().failed(|| self.cannot("read the history"))? {
             Some(commits) => commits.iter().copied().collect(),
             None => HashSet::new(),

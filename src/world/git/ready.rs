@@ -93,8 +93,9 @@ impl Git {
             Condition::Signing => {
                 let signs = self.signs(&repo)?;
                 self.try_to_sign(&repo, &Stop::of_process())?;
-                Ok(if signs { "a trial commit was signed" } else { "commits are not signed (commit.gpgsign)" }
-                    .to_owned())
+                let said =
+                    if signs { "a trial commit was signed" } else { "commits are not signed: commit.gpgsign is off" };
+                Ok(said.to_owned())
             }
         }
     }

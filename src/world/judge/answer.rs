@@ -9,11 +9,9 @@ use serde_json::json;
 use super::Answer;
 
 use crate::base::text;
-use crate::model::penalties::Penalties;
+use crate::model::answers::WORST_PENALTY;
+use crate::model::penalties::{AnswerOrigin, Penalties};
 use crate::world::http::{NoJson, shown_text};
-
-/// The worst penalty.
-const WORST: u8 = 10;
 
 /// How many characters of a judge's issues are kept: they are committed to git with every duel.
 pub(crate) const LONGEST_ISSUES: usize = 2000;
@@ -51,7 +49,7 @@ pub(crate) enum AnswerError {
     NoText,
     #[error("the answer is not the JSON asked for: {0}")]
     OtherJson(String),
-    #[error("the penalty {0} is not in 0 to {worst}", worst = WORST)]
+    #[error("the penalty {0} is not in 0 to {worst}", worst = WORST_PENALTY)]
     Penalty(u8),
 }
 
@@ -99,7 +97,7 @@ pub(crate) fn penalties(said: &str) -> Result<Penalties, AnswerError> {
         return Err(AnswerError::OtherJson("not an object".to_owned()));
     }
     let form = form(said)?;
-    if let Some(wrong) = [form.penalty_1, form.penalty_2].into_iter().find(|penalty| *penalty > WORST) {
+    if let Some(wrong) = [form.penalty_1, form.penalty_2].into_iter().find(|penalty| *penalty > WORST_PENALTY) {
         return Err(AnswerError::Penalty(wrong));
     }
     Ok(Penalties { first: form.penalty_1, second: form.penalty_2, issues: text::cut(&form.issues, LONGEST_ISSUES) })
@@ -110,20 +108,21 @@ fn form(said: &str) -> Result<PenaltyForm, AnswerError> {
 }
 
 /// Parses the judge's text into an answer. `hide` removes from the issues what must not be kept. The text is
-/// kept as received, unless it is much longer than its contents.
+/// kept as received, unless it is much longer than its contents. How it was obtained is left to the caller.
 ///
 /// # Errors
 /// As [`penalties`].
 pub(crate) fn read(raw: String, hide: impl Fn(&str) -> String) -> Result<Answer, AnswerError> {
     let said = penalties(&raw)?;
     let form = form(&raw)?;
+    let origin = AnswerOrigin::default();
     let penalties = Penalties { issues: text::cut(&hide(&form.issues), LONGEST_ISSUES), ..said };
     if penalties.issues == form.issues && raw.len() <= LONGEST_RAW {
-        return Ok(Answer { raw, penalties });
+        return Ok(Answer { raw, penalties, origin });
     }
     let Penalties { first, second, issues } = &penalties;
     let raw = json!({"penalty_1": first, "penalty_2": second, "issues": issues}).to_string();
-    Ok(Answer { raw, penalties })
+    Ok(Answer { raw, penalties, origin })
 }
 
 #[cfg(test)]

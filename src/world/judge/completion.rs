@@ -73,13 +73,28 @@ pub(super) fn content(completion: &Value) -> Result<String, AnswerError> {
 
 /// The tokens of the question and the answer together, if the server names them in any of the usual ways.
 pub(super) fn tokens(completion: &Value) -> Option<u64> {
-    let usage = completion.get("usage")?;
-    let count = |name: &str| usage.get(name).and_then(Value::as_u64).filter(|count| *count <= MOST_TOKENS);
+    let count = |name: &str| count(completion, name);
     let both = |a, b| Some(count(a)? + count(b)?);
     count("total_tokens")
         .or_else(|| both("prompt_tokens", "completion_tokens"))
         .or_else(|| both("input_tokens", "output_tokens"))
         .filter(|tokens| *tokens > 0)
+}
+
+/// The tokens of the question, and those of the answer, as far as the server names them.
+pub(super) fn usage(completion: &Value) -> (Option<u64>, Option<u64>) {
+    let either = |a, b| count(completion, a).or_else(|| count(completion, b));
+    (either("prompt_tokens", "input_tokens"), either("completion_tokens", "output_tokens"))
+}
+
+/// A count of tokens in the answer's `usage`.
+fn count(completion: &Value, name: &str) -> Option<u64> {
+    completion.get("usage")?.get(name)?.as_u64().filter(|count| *count <= MOST_TOKENS)
+}
+
+/// The model as the server names it.
+pub(super) fn model(completion: &Value) -> Option<&str> {
+    completion.get("model")?.as_str().filter(|name| !name.trim().is_empty())
 }
 
 /// Refuses any end but `stop`.
@@ -194,6 +209,20 @@ mod tests {
         }
         for none in [json!(null), json!(false), json!(""), json!({}), json!([])] {
             assert_eq!(of(&json!({"content": "x", "refusal": none}), &json!("stop")).unwrap(), "x");
+        }
+    }
+
+    #[test]
+    fn the_model_and_the_tokens_are_those_that_the_server_names() {
+        let answer = |usage: Value| json!({"model": "m-2", "usage": usage, "choices": []});
+        let openai = answer(json!({"prompt_tokens": 1200, "completion_tokens": 80, "total_tokens": 1280}));
+        assert_eq!((model(&openai), usage(&openai)), (Some("m-2"), (Some(1200), Some(80))));
+        assert_eq!(usage(&answer(json!({"input_tokens": 7, "output_tokens": 0}))), (Some(7), Some(0)));
+        for odd in [json!(null), json!({}), json!({"prompt_tokens": -1}), json!({"prompt_tokens": 1e18}), json!([1])] {
+            assert_eq!(usage(&answer(odd)), (None, None));
+        }
+        for odd in [json!({}), json!({"model": 7}), json!({"model": " "}), json!([])] {
+            assert_eq!(model(&odd), None);
         }
     }
 

@@ -4,22 +4,20 @@ use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest as _, Sha256};
-
 use crate::base::error::{Context as _, Error, Kind, Result};
 use crate::base::files;
-use crate::base::hex;
+use crate::model::answers::Digest;
 use crate::world::http::{Client, Request, shown_url};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 /// An image of a duel.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct DuelImage {
     /// Its location: an http(s) or file URL.
     pub url: String,
-    /// The SHA-256 of its bytes, in hex, if it is on record.
-    pub sha256: Option<String>,
+    /// The SHA-256 of its bytes, if it is on record.
+    pub sha256: Option<Digest>,
 }
 
 /// An image with its bytes.
@@ -27,8 +25,18 @@ pub struct DuelImage {
 pub struct LoadedImage {
     /// As a data URL.
     pub data_url: String,
-    /// The SHA-256 of its bytes, in hex.
-    pub sha256: String,
+    /// The SHA-256 of its bytes.
+    pub sha256: Digest,
+}
+
+impl LoadedImage {
+    /// Of these bytes; `None` if they are no PNG, JPEG or WebP image.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Option<LoadedImage> {
+        let kind = kind_of(bytes)?;
+        let data_url = format!("data:image/{kind};base64,{}", STANDARD.encode(bytes));
+        Some(LoadedImage { data_url, sha256: Digest::of(bytes) })
+    }
 }
 
 /// Images larger than this are not sent to a judge.
@@ -71,20 +79,19 @@ impl Images {
             Some(path) => read(Path::new(path))?,
             None => self.client.send(&Request::get(image.url.as_str()))?.file()?,
         };
-        let kind = kind_of(&bytes).ok_or_else(|| {
+        let loaded = LoadedImage::of(&bytes).ok_or_else(|| {
             let what = "not a PNG, JPEG or WebP image";
             match image.url.strip_prefix("file://") {
                 Some(path) => Error::file(Path::new(path), what),
                 None => Error::outside(format!("{shown}: {what}")),
             }
         })?;
-        let sha256 = hex::encode(Sha256::digest(&bytes));
-        if let Some(recorded) = image.sha256.as_ref().filter(|recorded| **recorded != sha256) {
+        let sha256 = loaded.sha256;
+        if let Some(recorded) = image.sha256.filter(|recorded| *recorded != sha256) {
             let changed = format!("{shown}: its SHA-256 is {sha256}, but SHA256SUMS has {recorded}");
             return Err(Error::outside(changed).hint("the store holds another file than the one that was recorded"));
         }
-        let data_url = format!("data:image/{kind};base64,{}", STANDARD.encode(&bytes));
-        let fetched = Arc::new(LoadedImage { data_url, sha256 });
+        let fetched = Arc::new(loaded);
         self.keep(&image.url, &fetched);
         Ok(fetched)
     }
@@ -144,7 +151,7 @@ mod tests {
         let png = put("a.png", b"\x89PNG\r\n\x1a\nrest");
         let fetched = images.fetch(&png).unwrap();
         assert!(fetched.data_url.starts_with("data:image/png;base64,iVBORw0KGgpyZXN0"));
-        let known = DuelImage { sha256: Some("0".repeat(64)), ..put("b.png", b"\x89PNG\r\n\x1a\nrest") };
+        let known = DuelImage { sha256: Some(Digest([0; 32])), ..put("b.png", b"\x89PNG\r\n\x1a\nrest") };
         assert!(images.fetch(&known).unwrap_err().to_string().contains("SHA256SUMS"));
         let secret = put("passwd.png", b"root:x:0:0");
         assert!(images.fetch(&secret).unwrap_err().to_string().contains("not a PNG"));

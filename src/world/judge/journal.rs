@@ -1,7 +1,8 @@
 //! The journal of the judge's answers: an answered call is never made again.
 //!
-//! It is an append-only file of JSON lines, `{"key": "<hex>", "answer": "<the judge's text>"}`. An answer
-//! counts once it is on disk; many share one sync. The next run drops a line cut off by a kill.
+//! It is an append-only file of JSON lines, `{"key": "<hex>", "answer": "<the judge's text>"}`, with the answer's
+//! model, attempts and tokens where known (older versions did not note them). An answer counts once it is on disk; many
+//! share one sync. The next run drops a line cut off by a kill.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::{Answer, answer};
 use crate::base::error::{Context as _, Result};
 use crate::base::files;
+use crate::model::penalties::AnswerOrigin;
 use crate::world::jsonl::each_line;
 
 /// The key of an answer: the SHA-256 of everything that the judge is told and shown.
@@ -26,6 +28,8 @@ pub struct QuestionKey(pub String);
 struct JournalLine {
     key: QuestionKey,
     answer: String,
+    #[serde(flatten)]
+    origin: AnswerOrigin,
 }
 
 /// The journal of a competition.
@@ -43,8 +47,8 @@ pub struct AnswerJournal {
 enum JournalEntry {
     /// A thread is asking.
     Asked,
-    /// The judge's text.
-    Answered(String),
+    /// The judge's text, and how it was obtained.
+    Answered(String, AnswerOrigin),
 }
 
 impl AnswerJournal {
@@ -78,7 +82,7 @@ impl AnswerJournal {
     #[must_use]
     pub fn len(&self) -> usize {
         let table = lock(&self.table);
-        table.values().filter(|entry| matches!(entry, JournalEntry::Answered(_))).count()
+        table.values().filter(|entry| matches!(entry, JournalEntry::Answered(..))).count()
     }
 
     /// Does it hold no answers?
@@ -90,7 +94,7 @@ impl AnswerJournal {
     /// Is this call already answered?
     #[must_use]
     pub fn has(&self, key: &QuestionKey) -> bool {
-        matches!(lock(&self.table).get(key), Some(JournalEntry::Answered(_)))
+        matches!(lock(&self.table).get(key), Some(JournalEntry::Answered(..)))
     }
 
     /// The answer under `key`, or else that of `ask`, which is written first. Two threads that want the same
@@ -107,7 +111,7 @@ impl AnswerJournal {
         let outcome = ask().and_then(|answer| self.write(key, &answer).map(|()| answer));
         let mut table = lock(&self.table);
         match &outcome {
-            Ok(answer) => table.insert(key.clone(), JournalEntry::Answered(answer.raw.clone())),
+            Ok(answer) => table.insert(key.clone(), JournalEntry::Answered(answer.raw.clone(), answer.origin.clone())),
             // Withdraws the claim: a waiting thread asks in turn.
             Err(_) => table.remove(key),
         };
@@ -120,10 +124,10 @@ impl AnswerJournal {
         let mut table = lock(&self.table);
         loop {
             match table.get(key) {
-                Some(JournalEntry::Answered(raw)) => {
+                Some(JournalEntry::Answered(raw, origin)) => {
                     // Only valid answers were loaded.
                     let penalties = answer::penalties(raw).ok()?;
-                    return Some(Answer { raw: raw.clone(), penalties });
+                    return Some(Answer { raw: raw.clone(), penalties, origin: origin.clone() });
                 }
                 Some(JournalEntry::Asked) => table = self.changed.wait(table).unwrap_or_else(PoisonError::into_inner),
                 None => {
@@ -135,7 +139,7 @@ impl AnswerJournal {
     }
 
     fn write(&self, key: &QuestionKey, answer: &Answer) -> Result<()> {
-        let line = JournalLine { key: key.clone(), answer: answer.raw.clone() };
+        let line = JournalLine { key: key.clone(), answer: answer.raw.clone(), origin: answer.origin.clone() };
         let mut text = serde_json::to_vec(&line).failed(|| self.cannot("write"))?;
         text.push(b'\n');
         let mut file = lock(&self.file);
@@ -175,7 +179,7 @@ fn parse(path: &Path, file: &File) -> Result<(HashMap<QuestionKey, JournalEntry>
         if let Ok(line) = serde_json::from_slice::<JournalLine>(line)
             && answer::penalties(&line.answer).is_ok()
         {
-            table.insert(line.key, JournalEntry::Answered(line.answer));
+            table.insert(line.key, JournalEntry::Answered(line.answer, line.origin));
         }
         Ok(())
     })?;
@@ -195,7 +199,9 @@ mod tests {
 
     fn answer(first: u8) -> Answer {
         let raw = format!("{{\"penalty_1\": {first}, \"penalty_2\": 2, \"issues\": \"é\\n\"}}");
-        Answer { raw, penalties: Penalties { first, second: 2, issues: "é\n".to_owned() } }
+        let penalties = Penalties { first, second: 2, issues: "é\n".to_owned() };
+        let origin = AnswerOrigin { attempts: Some(3), prompt_tokens: Some(9), ..AnswerOrigin::default() };
+        Answer { raw, penalties, origin }
     }
 
     fn key(name: &str) -> QuestionKey {
@@ -240,6 +246,16 @@ mod tests {
             drop(journal);
             assert!(AnswerJournal::open(folder.path()).unwrap().has(&key("d")), "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn lines_of_older_versions_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let line = serde_json::json!({"key": "a", "answer": answer(3).raw}).to_string();
+        std::fs::write(folder.path().join("judge-journal.jsonl"), line + "\n").unwrap();
+        let journal = AnswerJournal::open(folder.path()).unwrap();
+        let older = Answer { origin: AnswerOrigin::default(), ..answer(3) };
+        assert_eq!(journal.answer(&key("a"), never).unwrap(), older);
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod credit;
 pub(crate) mod images;
 pub(crate) mod journal;
 pub(crate) mod openai;
-pub(crate) mod question;
+mod question;
 pub mod settings;
 mod trial;
 
@@ -22,8 +22,9 @@ use self::images::{DuelImage, Images};
 use self::journal::{AnswerJournal, QuestionKey};
 use crate::base::error::Result;
 use crate::base::hex;
+use crate::model::answers::Digest;
 use crate::model::ids::Seed;
-use crate::model::penalties::Penalties;
+use crate::model::penalties::{AnswerOrigin, Penalties};
 
 /// A judge's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +33,17 @@ pub struct Answer {
     pub raw: String,
     /// The penalties in the text.
     pub penalties: Penalties,
+    /// How it was obtained.
+    pub origin: AnswerOrigin,
+}
+
+/// An answer with the digests of the images that it is about, as far as their bytes are on record or were sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShownAnswer {
+    /// The answer.
+    pub answer: Answer,
+    /// The prompt's, the first and the second preview's digest.
+    pub images: [Option<Digest>; 3],
 }
 
 /// A judge of models. Many threads may ask at the same time.
@@ -70,14 +82,16 @@ impl Bench {
     ///
     /// # Errors
     /// The judge fails permanently, an image cannot be fetched, or the journal cannot be written.
-    pub fn answer(&self, seed: Seed, images: &[DuelImage; 3]) -> Result<Answer> {
-        let key = self.key(seed, images)?;
-        self.journal.answer(&key, || {
-            let [prompt, first, second] = images;
+    pub fn answer(&self, seed: Seed, images: &[DuelImage; 3]) -> Result<ShownAnswer> {
+        let [prompt, first, second] = images;
+        let digests = [self.digest(prompt)?, self.digest(first)?, self.digest(second)?];
+        let key = self.key_of(seed, images, digests);
+        let answer = self.journal.answer(&key, || {
             let urls = [self.shown(prompt)?, self.shown(first)?, self.shown(second)?];
             let [prompt, first, second] = &urls;
             self.judge.ask(seed, [prompt, first, second])
-        })
+        })?;
+        Ok(ShownAnswer { answer, images: digests })
     }
 
     /// The key of the answer. An image whose checksum is on record is identified by it, wherever it is stored;
@@ -86,6 +100,11 @@ impl Bench {
     /// # Errors
     /// An image must be fetched and cannot be.
     pub fn key(&self, seed: Seed, images: &[DuelImage; 3]) -> Result<QuestionKey> {
+        let [prompt, first, second] = images;
+        Ok(self.key_of(seed, images, [self.digest(prompt)?, self.digest(first)?, self.digest(second)?]))
+    }
+
+    fn key_of(&self, seed: Seed, images: &[DuelImage; 3], digests: [Option<Digest>; 3]) -> QuestionKey {
         let mut hasher = Sha256::new();
         let mut add = |text: &str| {
             hasher.update((text.len() as u64).to_be_bytes());
@@ -94,18 +113,19 @@ impl Bench {
         add("gen404-judge-v1");
         self.judge.terms().into_iter().for_each(&mut add);
         add(&seed.to_string());
-        for image in images {
-            add(&self.identity(image)?);
+        for (image, digest) in images.iter().zip(digests) {
+            add(&digest.map_or_else(|| format!("url:{}", image.url), |digest| format!("sha256:{digest}")));
         }
-        Ok(QuestionKey(hex::encode(hasher.finalize())))
+        QuestionKey(hex::encode(hasher.finalize()))
     }
 
-    fn identity(&self, image: &DuelImage) -> Result<String> {
-        Ok(match &image.sha256 {
-            Some(sum) => format!("sha256:{sum}"),
-            None if self.sends(image) => format!("sha256:{}", self.images.fetch(image)?.sha256),
-            None => format!("url:{}", image.url),
-        })
+    /// The digest of an image, if it is on record or the image itself is sent.
+    fn digest(&self, image: &DuelImage) -> Result<Option<Digest>> {
+        match image.sha256 {
+            Some(digest) => Ok(Some(digest)),
+            None if self.sends(image) => Ok(Some(self.images.fetch(image)?.sha256)),
+            None => Ok(None),
+        }
     }
 
     /// The image in the form that the judge gets.

@@ -6,15 +6,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde_json::{Value, json};
 
 use super::answer::{self, AnswerError};
-use super::completion::{content, tokens};
+use super::completion::{content, model, tokens, usage};
 use super::credit::{text_wants_money, wants_money};
-use super::question::Question;
 use super::{Answer, Judge};
 use crate::base::error::{Error, Kind, Result};
 use crate::model::ids::Seed;
+use crate::model::penalties::AnswerOrigin;
+use crate::model::question::Question;
 use crate::world::http::{Client, Failure, Request, Response, Retry, Secret, ServerKind, shown_text, shown_url};
 use crate::world::stop::stopped;
 use crate::world::usage::Meter;
+
+/// How many characters of a model's name are kept: it is committed to git with every duel.
+const LONGEST_NAME: usize = 200;
+
+/// The temperature that is asked for: the likeliest answer.
+pub(super) const TEMPERATURE: f64 = 0.0;
 
 /// The driver.
 #[derive(Debug, Clone)]
@@ -34,7 +41,7 @@ pub struct OpenAi {
 pub struct RequestStyle {
     /// The bound on an answer's tokens.
     pub tokens: Tokens,
-    /// Send the temperature, 0.
+    /// Send the temperature, [`TEMPERATURE`].
     pub temperature: bool,
 }
 
@@ -89,7 +96,7 @@ impl OpenAi {
         };
         let mut body = json!({
             "model": self.model,
-            "temperature": 0.0,
+            "temperature": TEMPERATURE,
             bound: tokens,
             "seed": seed,
             "messages": [
@@ -185,7 +192,10 @@ fn read(response: &Response, meter: &Meter) -> std::result::Result<Answer, Rejec
     })?;
     let shown = shown_text(&response.hide(&raw), 100);
     let read = answer::read(raw, |issues| response.hide(issues));
-    read.map_err(|why| {
+    let (prompt_tokens, completion_tokens) = usage(&completion);
+    let model = model(&completion).map(|name| shown_text(&response.hide(name), LONGEST_NAME));
+    let origin = AnswerOrigin { model, attempts: None, prompt_tokens, completion_tokens };
+    read.map(|answer| Answer { origin, ..answer }).map_err(|why| {
         let reason = format!("{}: {shown}", response.hide(&why.to_string()));
         Rejected { failure: Failure::transient(reason), hint: None }
     })
@@ -198,7 +208,7 @@ impl Judge for OpenAi {
 
     fn terms(&self) -> Vec<&str> {
         let mut terms = vec![self.model.as_str()];
-        terms.extend(self.question.parts());
+        terms.extend(self.question.parts().map(|(_, words)| words));
         // Part of the answer's key: without it, the server's own temperature is used.
         terms.extend((!self.style.temperature).then_some("no temperature"));
         terms
@@ -213,7 +223,10 @@ impl Judge for OpenAi {
                 return Err(self.client.blamed(Error::new(Kind::Limit, "the limit of the judge's calls is reached")));
             }
             let rejected = match self.attempt(&request) {
-                Ok(answer) => return Ok(answer),
+                Ok(mut answer) => {
+                    answer.origin.attempts = Some(attempts);
+                    return Ok(answer);
+                }
                 Err(rejected) => rejected,
             };
             self.faults.fetch_add(1, Ordering::Relaxed);

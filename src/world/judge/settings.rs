@@ -6,10 +6,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::images::Images;
-use super::openai::{OpenAi, RequestStyle, Tokens};
-use super::question::Question;
+use super::openai::{OpenAi, RequestStyle, TEMPERATURE, Tokens};
+use super::question;
 use crate::base::error::{Error, Result};
 use crate::base::url::{HttpUrl, UrlError};
+use crate::model::question::{Asked, ImageForm};
 use crate::world::http::{Client, HttpLimits, Retry, Secret, shown_url};
 use crate::world::usage::{Meter, Service};
 
@@ -72,13 +73,33 @@ impl JudgeSettings {
     /// # Errors
     /// The settings make no sense, or the question cannot be read.
     pub fn open(&self, key: Option<Secret>) -> Result<OpenAi> {
+        self.open_asking(&self.asked()?, key)
+    }
+
+    /// What is asked by these settings. Answers are compared only if all of it is the same.
+    ///
+    /// # Errors
+    /// The question cannot be read.
+    pub fn asked(&self) -> Result<Asked> {
+        Ok(Asked {
+            model: self.model.clone(),
+            temperature: self.send_temperature.then_some(TEMPERATURE),
+            images: if self.inline_images { ImageForm::Inline } else { ImageForm::Urls },
+            question: question::load(self.question.as_deref())?,
+        })
+    }
+
+    /// As [`JudgeSettings::open`], with a question that was read before.
+    ///
+    /// # Errors
+    /// The settings make no sense.
+    pub fn open_asking(&self, asked: &Asked, key: Option<Secret>) -> Result<OpenAi> {
         let base = self.base_url.as_deref().ok_or_else(|| {
             let unknown = Error::usage("no judge is named");
             unknown.hint("give OPENAI_BASE_URL=https://host/v1, --judge-url, or [judge] base_url in gen404.toml")
         })?;
         let wrong = |why: UrlError| Error::usage(format!("the judge's URL {}: {why}", shown_url(base)));
         self.check_concurrency()?;
-        let question = Question::load(self.question.as_deref())?;
         let retry = Retry { attempts: self.attempts.max(1), ..Retry::default() };
         // Keeping a connection pays off for a TLS handshake, but not for a TCP one alone.
         let client = if HttpUrl::parse(base).map_err(wrong)?.https { Client::new } else { Client::unkept };
@@ -86,7 +107,7 @@ impl JudgeSettings {
         let client = client.metered(self.meter.of(Service::Judge));
         let tokens = self.max_completion_tokens.map_or(Tokens::Answer(self.max_tokens), Tokens::Completion);
         let style = RequestStyle { tokens, temperature: self.send_temperature };
-        let judge = OpenAi::new(client, retry, base, &self.model, question, style);
+        let judge = OpenAi::new(client, retry, base, &asked.model, asked.question.clone(), style);
         Ok(judge.with_key(key))
     }
 

@@ -100,6 +100,10 @@ impl Provider for EndpointProvider {
         Ok(ours.map(|name| Listed { id: PodId(name.clone()), name: name.clone() }).collect())
     }
 
+    fn is_the_operators(&self) -> bool {
+        true
+    }
+
     fn probe(&self, order: &PodOrder) -> Result<Probed> {
         let (url, limits) = (self.url(order), ProgramLimits { health: PATIENCE, ..ProgramLimits::default() });
         let (shown, endpoint) = (shown_url(&url), Endpoint { url, key: None });

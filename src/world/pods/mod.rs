@@ -140,6 +140,12 @@ pub trait Provider: fmt::Debug + Send + Sync {
     /// The provider cannot be reached, or refuses.
     fn list(&self, prefix: &str) -> Result<Vec<Listed>>;
 
+    /// Are the programs' addresses the operator's own, so that nothing was deployed from the miner's image there? Then a
+    /// program that never answers says nothing about the miner's.
+    fn is_the_operators(&self) -> bool {
+        false
+    }
+
     /// Asks the cheapest question that needs the key: which pods are there? `order` is never placed.
     ///
     /// # Errors

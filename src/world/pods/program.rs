@@ -118,12 +118,23 @@ impl Program {
     /// Is it ready? Status 200 says so, whatever the body.
     #[must_use]
     pub fn health(&self) -> Health {
+        self.asked().0
+    }
+
+    /// As [`Program::health`]; the second value says whether anything answered.
+    #[must_use]
+    pub fn asked(&self) -> (Health, bool) {
         let request = self.with_key(Request::get(self.url("health")));
         match self.probes.begin_once(&request) {
-            Ok(Incoming { status: 200, .. }) => Health::Ready,
-            Ok(Incoming { status: status @ (401 | 403), .. }) => Health::Refused(format!("/health: status {status}")),
-            Ok(Incoming { status, .. }) => Health::NotYet(format!("/health: status {status}")),
-            Err(broken) => Health::NotYet(format!("/health: {}", broken.reason())),
+            Ok(Incoming { status: 200, .. }) => (Health::Ready, true),
+            Ok(Incoming { status: status @ (401 | 403), .. }) => {
+                (Health::Refused(format!("/health: status {status}")), true)
+            }
+            Ok(Incoming { status, .. }) => (Health::NotYet(format!("/health: status {status}")), true),
+            Err(broken) => {
+                let answered = matches!(broken, Broken::Refused(_));
+                (Health::NotYet(format!("/health: {}", broken.reason())), answered)
+            }
         }
     }
 

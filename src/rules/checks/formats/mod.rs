@@ -9,6 +9,7 @@ mod threejs;
 mod threejs_audits;
 mod threejs_files;
 mod threejs_matches;
+pub mod window;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,0 +1,65 @@
+//! How sure a margin is, in words for pages.
+
+use super::site::{Fact, fact};
+use super::text::{counted, margin, number, share};
+use crate::rules::certainty::orders::{Bias, Orders};
+use crate::rules::certainty::rounds::{Match, judged_round};
+use crate::rules::certainty::{Certainty, Tally};
+
+/// Beside a margin in a list: its interval, and whether few prompts carry the decision.
+pub(super) fn short(tally: Tally, win_margin: f64) -> Option<String> {
+    let certainty = Certainty::of(tally, win_margin)?;
+    let interval = interval(&certainty);
+    Some(match certainty.survives {
+        true => format!("95 % interval {interval}"),
+        false => format!("95 % interval {interval}, would not survive leaving out {}", prompts(&certainty)),
+    })
+}
+
+/// On a match's own page.
+pub(super) fn sentence(tally: Tally, win_margin: f64, orders: Option<Orders>) -> Option<String> {
+    let certainty = Certainty::of(tally, win_margin)?;
+    let mut sentences = vec![format!(
+        "The margin\u{2019}s 95 % interval is {}: were the prompts drawn again from these, it would reach +{} in {} of all cases.",
+        interval(&certainty),
+        share(win_margin),
+        share(certainty.reaches)
+    )];
+    if certainty.left_out > 0 {
+        let would = if certainty.survives { "would" } else { "would not" };
+        sentences.push(format!("The result {would} survive leaving out any {}.", prompts(&certainty)));
+    }
+    sentences.extend(orders.map(|orders| format!("Both orders contradict each other in {}.", parts(orders))));
+    Some(sentences.join(" "))
+}
+
+fn interval(certainty: &Certainty) -> String {
+    let [low, high] = certainty.interval.map(margin);
+    format!("{low} to {high}")
+}
+
+fn prompts(certainty: &Certainty) -> String {
+    counted(certainty.left_out, "prompt", "prompts")
+}
+
+fn parts(orders: Orders) -> String {
+    format!("{} of {}", number(orders.contradicting as u64), number(orders.compared as u64))
+}
+
+/// How the judge behaved in the round of these matches.
+pub(super) fn facts(matches: &[Match]) -> Vec<Fact> {
+    let Some(round) = judged_round(matches) else { return Vec::new() };
+    let draws = format!("{} of {}", number(round.draws as u64), number(round.judged as u64));
+    let mut facts = vec![fact("draws by the judge", draws)];
+    facts.extend(round.orders.map(|orders| fact("orders that contradict", parts(orders))));
+    facts.extend(round.bias.as_ref().map(|bias| fact("first minus second penalty", preference(bias))));
+    facts
+}
+
+fn preference(bias: &Bias) -> String {
+    let signed = |value: f64| format!("{value:+.2}").replace('-', "\u{2212}");
+    match bias.interval {
+        Some([low, high]) => format!("{} ({} to {})", signed(bias.mean), signed(low), signed(high)),
+        None => signed(bias.mean),
+    }
+}
