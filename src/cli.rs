@@ -174,7 +174,7 @@ pub enum Command {
     /// Re-check every claim of the competition from its files and history
     ///
     /// Failures are printed last, right above the summary; with -q nothing else is printed.
-    Verify(VerifyArgs),
+    Verify(Box<VerifyArgs>),
     /// For miners: say what download, intake and audit would make of your files
     ///
     /// Works on a clone, without keys, and writes nothing into it. Ends with code 1 if a file would be missing or
