@@ -8,7 +8,8 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Digest as _;
 
-use super::file::RepoFile;
+use super::exact::{self, exact_strings};
+use super::file::{RepoFile, differs, read_strictly};
 use super::format::Format;
 use super::ids::PromptStem;
 use super::limits::weight;
@@ -69,7 +70,7 @@ impl<'de> Deserialize<'de> for Digest {
 
 record! {
     /// One answer of the judge.
-    pub struct GivenAnswer {
+    pub struct GivenAnswer [exact] {
         /// The penalty of the model shown first, 0 to 10.
         pub penalty_1: u8,
         /// The penalty of the model shown second.
@@ -89,7 +90,7 @@ record! {
 
 record! {
     /// The digests of the images that a duel is judged by; null for those whose bytes the operator had no record of.
-    pub struct ShownImages {
+    pub struct ShownImages [exact] {
         /// The prompt's picture.
         pub prompt: Option<Digest>,
         /// Left's preview.
@@ -101,7 +102,7 @@ record! {
 
 record! {
     /// A duel that the judge decided.
-    pub struct JudgedDuel {
+    pub struct JudgedDuel [exact] {
         /// The prompt's stem.
         pub name: PromptStem,
         /// The model as the server names it, if it does.
@@ -119,11 +120,21 @@ record! {
 
 record! {
     /// A duel that was decided without the judge.
-    pub struct UnjudgedDuel {
+    pub struct UnjudgedDuel [exact] {
         /// The prompt's stem.
         pub name: PromptStem,
         /// Why no judge was asked: the report's `issues`.
         pub without_judge: String,
+    }
+}
+
+exact_strings!(Digest);
+
+impl JudgedDuel {
+    /// The highest penalty that was given.
+    fn worst(&self) -> u8 {
+        let [left, right] = [&self.left_first, &self.right_first].map(|given| given.penalty_1.max(given.penalty_2));
+        left.max(right)
     }
 }
 
@@ -156,17 +167,22 @@ impl DuelEvidence {
         }
     }
 
+    /// Reads a line that is exactly as it is written.
+    fn exact(line: &str) -> Option<DuelEvidence> {
+        let judged = exact::read_line::<JudgedDuel>(line).filter(|duel| duel.worst() <= WORST_PENALTY);
+        let judged = judged.map(|duel| DuelEvidence::Judged(Box::new(duel)));
+        judged.or_else(|| exact::read_line(line).map(DuelEvidence::Unjudged))
+    }
+
     fn parse(line: &str) -> Result<DuelEvidence, ParseError> {
         // Inside a JSON string the quotes would be escaped, so this is the key.
         if line.contains("\"without_judge\":") {
             return parse_text(line).map(DuelEvidence::Unjudged);
         }
         let duel: JudgedDuel = parse_text(line)?;
-        let given = [&duel.left_first, &duel.right_first];
-        let worst = given.map(|given| given.penalty_1.max(given.penalty_2)).into_iter().max();
-        match worst.filter(|worst| *worst > WORST_PENALTY) {
-            Some(wrong) => Err(ParseError::whole(format!("the penalty {wrong} is not in 0 to {WORST_PENALTY}"))),
-            None => Ok(DuelEvidence::Judged(Box::new(duel))),
+        match duel.worst() {
+            0..=WORST_PENALTY => Ok(DuelEvidence::Judged(Box::new(duel))),
+            wrong => Err(ParseError::whole(format!("the penalty {wrong} is not in 0 to {WORST_PENALTY}"))),
         }
     }
 
@@ -199,6 +215,13 @@ impl DuelEvidence {
 pub struct Answers(pub Vec<DuelEvidence>);
 
 impl Answers {
+    /// Reads a file that is exactly as it is written.
+    fn exact(bytes: &[u8]) -> Option<Answers> {
+        let text = std::str::from_utf8(bytes).ok()?;
+        let ends = text.is_empty() || text.ends_with('\n');
+        ends.then(|| text.split_terminator('\n').map(DuelEvidence::exact).collect::<Option<_>>().map(Answers))?
+    }
+
     /// The duels that the judge decided.
     pub fn judged(&self) -> impl Iterator<Item = &JudgedDuel> {
         self.0.iter().filter_map(DuelEvidence::judged)
@@ -213,6 +236,12 @@ impl Answers {
 
 impl RepoFile for Answers {
     const OWN_NEWLINE: bool = true;
+
+    fn read(format: Format, bytes: &[u8]) -> Result<(Self, Option<usize>), ParseError> {
+        let Some(answers) = Answers::exact(bytes) else { return read_strictly(format, bytes) };
+        debug_assert_eq!(differs(bytes, |out| answers.write(out)), None, "read as if it were exactly as it is written");
+        Ok((answers, None))
+    }
 
     fn parse(_: Format, bytes: &[u8]) -> Result<Self, ParseError> {
         let lines = plain_text(bytes)?.split_terminator('\n').enumerate();

@@ -6,6 +6,7 @@ use std::io::Write;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::exact::{self, Exact};
 use super::format::Format;
 use super::ids::{Player, RoundNumber};
 use super::record::{ParseError, parse_json};
@@ -27,9 +28,7 @@ pub trait RepoFile: Sized {
     /// # Errors
     /// As [`RepoFile::parse`].
     fn read(format: Format, bytes: &[u8]) -> Result<(Self, Option<usize>), ParseError> {
-        let value = Self::parse(format, bytes)?;
-        let differs = differs(bytes, |out| value.write(out));
-        Ok((value, differs))
+        read_strictly(format, bytes)
     }
 
     /// Writes the file's bytes, with no newline at the end unless it is [the file's own](Self::OWN_NEWLINE).
@@ -47,10 +46,12 @@ pub trait RepoFile: Sized {
     }
 }
 
-/// Implements [`RepoFile`] for a type that is two-space JSON.
+/// Implements [`RepoFile`] for a type that is two-space JSON; marked `[exact]`, for one that is
+/// [`Exact`](super::exact::Exact).
 macro_rules! json_file {
-    ($Type:ty) => {
+    ($Type:ident $([$exact:ident])?) => {
         impl $crate::model::file::RepoFile for $Type {
+            $crate::model::file::json_file! { @read $([$exact])? }
             fn parse(
                 _: $crate::model::format::Format,
                 bytes: &[u8],
@@ -60,6 +61,15 @@ macro_rules! json_file {
             fn write(&self, out: impl std::io::Write) -> std::io::Result<()> {
                 Ok(serde_json::to_writer_pretty(out, self)?)
             }
+        }
+    };
+    (@read) => {};
+    (@read [exact]) => {
+        fn read(
+            _: $crate::model::format::Format,
+            bytes: &[u8],
+        ) -> Result<(Self, Option<usize>), $crate::model::record::ParseError> {
+            $crate::model::file::read_record(bytes, std::convert::identity)
         }
     };
 }
@@ -402,13 +412,25 @@ pub fn read<T: RepoFile>(format: Format, bytes: &[u8]) -> Result<(T, Layout), Pa
     Ok((value, layout))
 }
 
+/// [`RepoFile::read`] by parsing a file, writing it again, and comparing.
+pub(crate) fn read_strictly<T: RepoFile>(format: Format, bytes: &[u8]) -> Result<(T, Option<usize>), ParseError> {
+    let value = T::parse(format, bytes)?;
+    let differs = differs(bytes, |out| value.write(out));
+    Ok((value, differs))
+}
+
 /// [`RepoFile::read`] through a record that is two-space JSON; `make` turns it into the type that the rules use.
 pub(crate) fn read_record<R, T>(bytes: &[u8], make: impl Fn(R) -> T) -> Result<(T, Option<usize>), ParseError>
 where
-    R: Serialize + DeserializeOwned,
+    R: Exact + Serialize + DeserializeOwned,
 {
+    let differs = |record: &R| differs(bytes, |out| Ok(serde_json::to_writer_pretty(out, record)?));
+    if let Some(record) = exact::read::<R>(bytes) {
+        debug_assert_eq!(differs(&record), None, "a file that is not exactly as it is written was read as if it were");
+        return Ok((make(record), None));
+    }
     let record: R = parse_json(bytes)?;
-    let differs = differs(bytes, |out| Ok(serde_json::to_writer_pretty(out, &record)?));
+    let differs = differs(&record);
     Ok((make(record), differs))
 }
 

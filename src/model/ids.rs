@@ -6,6 +6,8 @@ use std::str::FromStr;
 use blake2::{Blake2b512, Digest};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::exact::exact_strings;
+
 /// Why a text is not a valid identifier.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdError {
@@ -309,7 +311,11 @@ impl FromStr for PromptStem {
         if text == "." || text == ".." || text.starts_with('-') {
             return Err(bad("it cannot name a file"));
         }
-        if text.chars().any(|c| matches!(c, '/' | '\\' | ':') || c.is_control() || c.is_whitespace()) {
+        // Nearly every name is plain, which is decided without decoding it, for many bytes at once.
+        let is_plain = |b: u8| b.is_ascii_graphic() & (b != b'/') & (b != b'\\') & (b != b':');
+        let plain = text.bytes().fold(true, |plain, b| plain & is_plain(b));
+        let odd = |c: char| matches!(c, '/' | '\\' | ':') || c.is_control() || c.is_whitespace();
+        if !plain && text.chars().any(odd) {
             return Err(bad("separators, whitespace and control characters are not allowed"));
         }
         Ok(PromptStem(text.to_owned()))
@@ -317,6 +323,8 @@ impl FromStr for PromptStem {
 }
 
 text_id!(PromptStem, "a prompt name");
+
+exact_strings!(Hotkey, Player, PromptStem);
 
 /// A round's number, from 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

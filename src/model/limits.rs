@@ -138,6 +138,18 @@ impl Budget {
         Budget::new("the files of past commits that claims are judged by", 128 * MIB)
     }
 
+    /// For the files that one claim is judged by, and that are dropped right after: enough for nearly all of them.
+    #[must_use]
+    pub fn of_a_claim() -> Self {
+        Budget::new("the files of one past commit that a claim is judged by", 8 * MIB)
+    }
+
+    /// How many bytes were taken.
+    #[must_use]
+    pub fn used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
+    }
+
     /// Takes this many bytes from the budget.
     pub fn take(&self, bytes: u64) {
         // Nothing else is ordered by this counter, and a file too many while others are read is harmless.
@@ -149,7 +161,7 @@ impl Budget {
     /// # Errors
     /// It is exceeded.
     pub fn check(&self) -> Result<(), Error> {
-        if self.used.load(Ordering::Relaxed) <= self.most {
+        if self.used() <= self.most {
             return Ok(());
         }
         let most = self.most >> 20;

@@ -9,6 +9,7 @@ pub mod beacon;
 pub(crate) mod bounds;
 pub mod builds;
 pub mod config;
+pub(crate) mod exact;
 pub mod file;
 pub mod format;
 pub mod generation_audits;

@@ -26,7 +26,7 @@ pub struct Extra(Vec<(usize, String, Value)>);
 const MOST_EXTRA: usize = 64;
 
 /// The most values under one unknown key, for the same reason.
-const MOST_KEPT: usize = 8192;
+pub(crate) const MOST_KEPT: usize = 8192;
 
 /// The deepest nesting under an unknown key.
 const DEEPEST: usize = 32;
@@ -239,8 +239,30 @@ impl<'de> Deserialize<'de> for Key<'de> {
 }
 
 /// Declares a JSON object type: keys in the given order, all required except those marked `[optional]`
-/// (which must be `Option`s and are omitted when `None`).
+/// (which must be `Option`s and are omitted when `None`). A type marked `[exact]` is read in one pass where its text is
+/// exactly as it is written ([`exact`](crate::model::exact)): for those of which a competition has many.
 macro_rules! record {
+    ($(#[$meta:meta])* $vis:vis struct $Name:ident [exact] { $($fields:tt)* }) => {
+        $crate::model::record::record! { $(#[$meta])* $vis struct $Name { $($fields)* } }
+        $crate::model::record::record! { @exact $Name { $($fields)* } }
+    };
+    (
+        @exact $Name:ident {
+            $( $(#[$field_meta:meta])* pub $field:ident $([$mark:ident])? : $Type:ty, )*
+        }
+    ) => {
+        impl $crate::model::exact::Exact for $Name {
+            fn exact(text: &mut $crate::model::exact::ExactText<'_>) -> Option<Self> {
+                text.open("{")?;
+                $(
+                    let key = concat!("\"", stringify!($field), "\": ");
+                    let $field: $Type = $crate::model::record::record!(@next text, key, $($mark)?);
+                )*
+                text.close("}")?;
+                Some($Name { $($field,)* extra: $crate::model::record::Extra::default() })
+            }
+        }
+    };
     (
         $(#[$meta:meta])*
         $vis:vis struct $Name:ident {
@@ -308,6 +330,11 @@ macro_rules! record {
             }
         }
     };
+    (@next $text:ident, $key:ident, optional) => { $text.optional($key)? };
+    (@next $text:ident, $key:ident,) => {{
+        $text.key($key)?;
+        $crate::model::exact::Exact::exact($text)?
+    }};
     (@take $field:ident optional) => { $field.flatten() };
     (@take $field:ident) => { $field.ok_or_else(|| A::Error::missing_field(stringify!($field)))? };
     (@present $value:expr, optional) => { $value.is_some() };

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::exact::exact_strings;
 use super::format::Format;
 use super::ids::{Player, PromptStem};
 use super::record::Extra;
@@ -20,6 +21,8 @@ pub enum DuelWinner {
     /// The duel was not judged.
     Skipped,
 }
+
+exact_strings!(DuelWinner);
 
 impl DuelWinner {
     /// What the duel adds to the match's score: 1 for right, -1 for left.

@@ -1,6 +1,7 @@
 //! A whole competition in memory, read from a folder or a commit.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -165,10 +166,11 @@ pub struct PlayerFiles {
     pub answers: BTreeMap<String, Slot<answers::Answers>>,
 }
 
-/// Match reports by file name, with a lookup by the left side named inside; dereferences to the map.
+/// Match reports by file name, with a lookup by the left side named inside; dereferences to the map. Copies share the
+/// reports: they are most of a competition.
 #[derive(Debug, Clone, Default)]
 pub struct Reports {
-    by_name: BTreeMap<String, Slot<report::MatchReport>>,
+    by_name: BTreeMap<String, Slot<Arc<report::MatchReport>>>,
     /// The first file name for each left side.
     by_left: HashMap<Player, String>,
 }
@@ -176,6 +178,24 @@ pub struct Reports {
 impl Reports {
     /// Adds a report.
     pub fn insert(&mut self, name: String, report: Slot<report::MatchReport>) {
+        self.put(
+            name,
+            match report {
+                Slot::Ok(report) => Slot::Ok(Arc::new(report)),
+                Slot::Broken => Slot::Broken,
+                Slot::Missing => Slot::Missing,
+            },
+        );
+    }
+
+    /// Adds a report that others have, too.
+    pub(crate) fn share(&mut self, name: &str, others: &Reports) {
+        if let Some(report) = others.by_name.get(name) {
+            self.put(name.to_owned(), report.clone());
+        }
+    }
+
+    fn put(&mut self, name: String, report: Slot<Arc<report::MatchReport>>) {
         if let Some(report) = report.get() {
             let first = self.by_left.entry(report.left.clone()).or_insert_with(|| name.clone());
             if name < *first {
@@ -195,7 +215,7 @@ impl Reports {
 }
 
 impl std::ops::Deref for Reports {
-    type Target = BTreeMap<String, Slot<report::MatchReport>>;
+    type Target = BTreeMap<String, Slot<Arc<report::MatchReport>>>;
     fn deref(&self) -> &Self::Target {
         &self.by_name
     }

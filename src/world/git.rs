@@ -134,12 +134,12 @@ impl Git {
         hash.map(|id| blob_of(&id)).failed(|| self.cannot("hash a file"))
     }
 
-    /// The files that, by size and times, are on disk as the index has them, with their blobs. As in git
+    /// The `known` files that, by size and times, are on disk as the index has them, with their blobs. As in git
     /// itself, a file that may have changed since the index was written is left out.
     ///
     /// # Errors
     /// The index cannot be read.
-    pub fn clean_files(&self) -> Result<HashMap<String, BlobId>> {
+    pub fn clean_files(&self, known: impl Fn(&str) -> bool) -> Result<HashMap<String, BlobId>> {
         use gix::index::entry::{Stage, Stat, stat::Options};
         let repo = self.local();
         let Some(index) = repo.try_index().failed(|| self.cannot("read the index"))? else {
@@ -147,7 +147,7 @@ impl Git {
         };
         let precise = Options { use_nsec: true, ..Options::default() };
         let clean = |entry: &gix::index::Entry| {
-            let path = entry.path(&index).to_str().ok().filter(|path| FileKind::of_path(path).is_some())?;
+            let path = entry.path(&index).to_str().ok().filter(|path| known(path))?;
             let found = gix::index::fs::Metadata::from_path_no_follow(&self.root.join(path)).ok()?;
             let same = entry.stage() == Stage::Unconflicted
                 && !entry.stat.is_racy(index.timestamp(), precise)

@@ -164,3 +164,36 @@ fn weights_are_taken_with_ten_digits_and_as_they_came_out() {
         assert_eq!(told, !taken, "{weight}: {all:#?}");
     }
 }
+
+#[test]
+fn however_many_audits_are_requested_each_is_judged_by_its_commit() {
+    let Some(folder) = checkout() else { return };
+    let folder = folder.path();
+    edit(folder, "rounds/1/require_audit.json", |text| {
+        let more = |n| {
+            format!(",\n  {{\n    \"hotkey\": \"{}\",\n    \"critical_prompts\": []\n  }}", hotkey(&format!("n{n}")))
+        };
+        format!("{}{}\n]", text.trim_end_matches("\n]"), (0..200).map(more).collect::<String>())
+    });
+    let asked = commit(folder, "200 more");
+    let found = of_claims(folder, &["--round", "1"]);
+    let refused = found.iter().filter(|found| found.id == "audit.request" && found.status == "fail");
+    let told = format!("neither the first to qualify nor took the lead in {asked}");
+    assert_eq!(refused.filter(|found| found.detail == told).count(), 200, "{found:#?}");
+}
+
+#[test]
+fn a_merge_in_the_history_changes_no_judgement() {
+    let Some(folder) = checkout() else { return };
+    let folder = folder.path();
+    again(folder);
+    commit(folder, "baseline made again");
+    let before = of_claims(folder, &[]);
+    assert!(before.iter().any(|found| found.detail.starts_with("replaced after the matches")), "{before:#?}");
+    git(folder, &["checkout", "-q", "-b", "side", "HEAD~4"]);
+    std::fs::write(folder.join("notes.txt"), "a").unwrap();
+    commit(folder, "notes");
+    git(folder, &["checkout", "-q", "-"]);
+    git(folder, &["merge", "-q", "--no-ff", "-m", "merge", "side"]);
+    assert_eq!(of_claims(folder, &[]), before);
+}

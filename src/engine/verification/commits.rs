@@ -49,6 +49,7 @@ impl Checkout {
         let mut log = git.log()?;
         // The first one has no parent here: it brings everything that was there.
         log.shallow |= places.start > 0;
+        log.linear &= places.start == 0;
         log.commits = log.commits.drain(..).take(places.end).skip(places.start).collect();
         for commit in &mut log.commits {
             commit.parent = commit.parent.and_then(|parent| parent.checked_sub(places.start));
@@ -203,17 +204,17 @@ type Uncommitted = (Vec<Change>, HashMap<BlobId, Vec<u8>>);
 fn working_tree(tree: &ListedSource<'_>, git: &Git, head: Option<&TreeFiles>) -> Result<Uncommitted> {
     let none = BTreeMap::new();
     let committed = head.map(TreeFiles::files).transpose()?.unwrap_or(&none);
-    let clean = git.clean_files()?;
+    let clean = git.clean_files(|path| committed.contains_key(path))?;
     let mut paths = tree.list()?;
     paths.extend(committed.keys().cloned());
     paths.sort();
     paths.dedup();
     let compare = |path: &String| -> Result<Option<(Change, Option<Vec<u8>>)>> {
-        let Some(file) = FileKind::of_path(path) else { return Ok(None) };
         let before = committed.get(path).copied();
         if before.is_some() && clean.get(path) == before.as_ref() {
             return Ok(None);
         }
+        let Some(file) = FileKind::of_path(path) else { return Ok(None) };
         // Unreadable files are reported by the checks of files.
         let bytes = tree.read(path).unwrap_or_default();
         let after = bytes.as_ref().map(|bytes| git.blob_id(bytes)).transpose()?;

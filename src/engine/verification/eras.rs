@@ -75,7 +75,8 @@ impl Past {
         let mut past = Past::of(git)?;
         let Some(head) = past.commits.last() else { return Ok(past) };
         let head = tree(git, &head.id)?;
-        let (committed, clean) = (head.files()?, git.clean_files()?);
+        let committed = head.files()?;
+        let clean = git.clean_files(|path| committed.contains_key(path))?;
         let mut paths = context.store.list()?;
         paths.extend(committed.keys().cloned());
         paths.sort();

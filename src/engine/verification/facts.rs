@@ -13,6 +13,7 @@ use super::played;
 use crate::base::error::{Error, Result};
 use crate::engine::context::Context;
 use crate::model::beacon::BlockHash;
+use crate::model::config::{ConfigFile, Settings};
 use crate::model::file::{FileKind, PlayerFile, RepoFile, RoundFile};
 use crate::model::history::{BlobId, Change, Commit, WORKING_TREE};
 use crate::model::ids::{Block, Hotkey, Player, RoundNumber};
@@ -20,8 +21,8 @@ use crate::model::limits::Budget;
 use crate::model::prompts::PromptList;
 use crate::model::require_audit::{AuditRequest, AuditRequests};
 use crate::model::seed::SeedFile;
-use crate::model::snapshot::{RoundFiles, Slot, Snapshot};
-use crate::rules::checks::{RequestView, Then, VerifyFacts};
+use crate::model::snapshot::{RoundFiles, Slot, Snapshot, Source};
+use crate::rules::checks::{RequestBasis, RequestView, Then, VerifyFacts};
 use crate::rules::seed::OnChain;
 use crate::world::chain::Chain;
 
@@ -38,16 +39,14 @@ pub(crate) fn gather<'a>(
     let origins = Origins::of(checkout);
     facts.rules = in_force(&origins, snapshot)?;
     let past = Past::of(&origins);
-    let requested = |files: &RoundFiles| files.require_audit.get().is_some_and(|requests| !requests.is_empty());
-    let asking: Vec<_> = snapshot.rounds.iter().filter(|(_, files)| requested(files)).collect();
     let seeded = snapshot.rounds.iter().filter(|(_, files)| !files.seed.is_missing());
     let seeded: Vec<_> = seeded.map(|(round, _)| *round).collect();
-    // These lookups take most of `verify`'s time and read different commits, so they run in parallel.
+    // These lookups read different commits, so they run in parallel.
     let (requests, pools) = rayon::join(
-        || asking.par_iter().map(|(round, files)| past.requests(snapshot, **round, files)).collect::<Result<Vec<_>>>(),
+        || past.requests(snapshot),
         || seeded.par_iter().map(|round| Ok((*round, past.pool(snapshot, *round)?))).collect::<Result<_>>(),
     );
-    (facts.requests, facts.pools) = (requests?.into_iter().flatten().collect(), pools?);
+    (facts.requests, facts.pools) = (requests?, pools?);
     (facts.matches, facts.replaced) = played::on_what(&origins, snapshot, &past.budget)?;
     facts.unanswered = answered::unanswered(&origins, snapshot)?;
     Ok(facts)
@@ -80,8 +79,16 @@ pub(crate) fn on_chain<'a>(
 /// Most steps back in the history, for all requests together.
 const MOST_STEPS: u64 = 100_000_000;
 
-/// A request's round and miner, and the round as it stood then.
-type Requested = ((RoundNumber, Hotkey), Then<RequestView>);
+/// An audit request.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    round: RoundNumber,
+    /// The round's files as they are now.
+    files: &'a RoundFiles,
+    hotkey: &'a Hotkey,
+    /// The commit that added it.
+    origin: FileOrigin,
+}
 
 /// Lookups in past commits, with caches.
 struct Past<'a> {
@@ -91,8 +98,12 @@ struct Past<'a> {
     /// Audits already read, by their blobs.
     audits: Mutex<HashMap<[Option<BlobId>; 2], Arc<RoundFiles>>>,
     steps: AtomicU64,
-    /// The memory budget of all lookups.
+    /// The memory budget of what is kept.
     budget: Budget,
+    /// How many bytes of past files were read for requests, and dropped again.
+    read: AtomicU64,
+    /// Settings by the blob of config.json.
+    settings: Mutex<HashMap<BlobId, Option<Settings>>>,
     /// Pools by blob: most rounds draw from the same one.
     lists: Mutex<HashMap<BlobId, Option<Arc<PromptList>>>>,
     /// The pool of the working tree.
@@ -109,60 +120,106 @@ impl<'a> Past<'a> {
             }));
             audited.push(commit.changes.iter().any(|change| is_audit(&change.file)));
         }
-        let (audits, lists, steps) = (Mutex::default(), Mutex::default(), AtomicU64::new(0));
-        Past { origins, back, audits, steps, budget: Budget::of_history(), lists, here: OnceLock::new() }
+        let (audits, lists, settings) = (Mutex::default(), Mutex::default(), Mutex::default());
+        let (steps, read, here) = (AtomicU64::new(0), AtomicU64::new(0), OnceLock::new());
+        Past { origins, back, audits, steps, budget: Budget::of_history(), read, settings, lists, here }
     }
 
     fn commit(&self, at: usize) -> Option<&'a Commit> {
         self.origins.commit(at)
     }
 
-    /// For each audit request of a round, the round as it stood in the commit that added it.
-    fn requests(&self, snapshot: &Snapshot, round: RoundNumber, files: &RoundFiles) -> Result<Vec<Requested>> {
+    /// What each audit request rests on, by the files of the commit that added it.
+    fn requests(&self, snapshot: &Snapshot) -> Result<BTreeMap<(RoundNumber, Hotkey), Then<RequestBasis>>> {
+        let asking: Vec<_> = snapshot.rounds.iter().filter(|(_, files)| files.require_audit.get().is_some()).collect();
+        let asked = asking.par_iter().map(|(round, files)| self.asked(**round, files));
+        let asked: Vec<_> = asked.collect::<Result<Vec<_>>>()?.concat();
+        // Most need little memory, and are looked at in parallel; the others follow, one at a time.
+        let small = |asked: &Asked<'_>| {
+            let budget = Budget::of_a_claim();
+            match self.basis(snapshot, asked, &budget) {
+                Err(_) if budget.check().is_err() => Ok(None),
+                basis => basis.map(Some),
+            }
+        };
+        let looked: Vec<_> = asked.par_iter().map(small).collect::<Result<_>>()?;
+        let all = looked.into_iter().zip(&asked).map(|(basis, asked)| {
+            let large = || self.basis(snapshot, asked, &Budget::of_history());
+            Ok(((asked.round, asked.hotkey.clone()), basis.map_or_else(large, Ok)?))
+        });
+        all.collect()
+    }
+
+    /// The audit requests of a round, with their origins.
+    fn asked<'b>(&self, round: RoundNumber, files: &'b RoundFiles) -> Result<Vec<Asked<'b>>> {
         let file = FileKind::Round(round, RoundFile::RequireAudit);
         let hotkeys = |requests: AuditRequests| requests.into_iter().map(|request| (request.hotkey, ())).collect();
         let added = self.origins.of_entries(&file, hotkeys)?;
-        let requests: Vec<_> = files.require_audit.get().into_iter().flatten().collect();
-        let here = OnceLock::new();
-        let look = |request: &&AuditRequest| {
-            let hotkey = &request.hotkey;
-            let view = match added.get(hotkey) {
-                Some(FileOrigin::Commit(at)) => match self.commit(*at) {
-                    Some(commit) => self.view(commit, round, hotkey)?,
-                    None => Then::Unknown,
-                },
-                Some(FileOrigin::Root(_)) => Then::Unknown,
-                // Not committed yet: it was added with the files on disk.
-                None | Some(FileOrigin::Here) => match snapshot.config.get() {
-                    Some(config) => {
-                        let files = here.get_or_init(|| Arc::new(files.clone())).clone();
-                        let view = RequestView { settings: config.settings.clone(), files, earlier: Vec::new() };
-                        Then::At(WORKING_TREE.to_owned(), view)
-                    }
-                    None => Then::Unknown,
-                },
-            };
-            Ok(((round, hotkey.clone()), view))
+        let asked = |request: &'b AuditRequest| {
+            let origin = added.get(&request.hotkey).copied().unwrap_or(FileOrigin::Here);
+            Asked { round, files, hotkey: &request.hotkey, origin }
         };
-        requests.par_iter().map(look).collect()
+        Ok(files.require_audit.get().into_iter().flatten().map(asked).collect())
     }
 
-    fn view(&self, commit: &Commit, round: RoundNumber, hotkey: &Hotkey) -> Result<Then<RequestView>> {
-        let right = Player::Miner(hotkey.clone());
-        let wanted = |file: &FileKind| match file {
-            FileKind::Config => true,
-            FileKind::Round(of, RoundFile::Submissions | RoundFile::Seed | RoundFile::Matrix) => *of == round,
-            FileKind::Player(of, player, PlayerFile::Report(_)) => *of == round && *player == right,
-            file => file.round() == Some(round) && is_audit(file),
-        };
-        let tree = self.origins.checkout.git.tree(&commit.id)?.within([format!("rounds/{round}/{right}")]);
-        let now = Snapshot::load_within(self.origins.checkout.format, &tree, wanted, &self.budget)?;
-        let earlier = self.audits_before(commit, round)?;
-        let of = |mut snapshot: Snapshot| snapshot.rounds.remove(&round).unwrap_or_default();
-        let Some(config) = now.config.get() else { return Ok(Then::Unknown) };
-        let settings = config.settings.clone();
-        let view = RequestView { settings, files: Arc::new(of(now)), earlier };
-        Ok(Then::At(commit.id.get(..10).unwrap_or(&commit.id).to_owned(), view))
+    fn basis(&self, snapshot: &Snapshot, asked: &Asked<'_>, budget: &Budget) -> Result<Then<RequestBasis>> {
+        match (asked.origin, snapshot.config.get()) {
+            (FileOrigin::Commit(at), _) => self.basis_in(at, asked, budget),
+            // Not committed yet: it was added with the files on disk.
+            (FileOrigin::Here, Some(config)) => {
+                let (settings, files) = (config.settings.clone(), Arc::new(asked.files.clone()));
+                let view = RequestView { settings, files, earlier: Vec::new() };
+                Ok(Then::At(WORKING_TREE.to_owned(), RequestBasis::of(&view, asked.hotkey)))
+            }
+            (FileOrigin::Root(_), _) | (FileOrigin::Here, None) => Ok(Then::Unknown),
+        }
+    }
+
+    fn basis_in(&self, at: usize, asked: &Asked<'_>, budget: &Budget) -> Result<Then<RequestBasis>> {
+        let (round, origins) = (asked.round, self.origins);
+        let settings = self.settings(origins.blob_at(&FileKind::Config, at)?)?;
+        let (Some(commit), Some(settings)) = (self.commit(at), settings) else { return Ok(Then::Unknown) };
+        let mut blobs = origins.reports_at(round, &Player::Miner(asked.hotkey.clone()), at)?;
+        for file in RESTED_ON.map(|file| FileKind::Round(round, file)) {
+            if let Some(blob) = origins.blob_at(&file, at)? {
+                blobs.insert(file, blob);
+            }
+        }
+        // Most files are still as they were then, and are not read again.
+        let (mut same, mut versions) = (Vec::new(), Versions { origins, blobs: BTreeMap::new() });
+        for (file, blob) in blobs {
+            if was_read(asked.files, &file) && origins.blob_now(&file)? == Some(blob) {
+                same.push(file);
+            } else {
+                versions.blobs.insert(file.path(), blob);
+            }
+        }
+        let mut then = Snapshot::load_within(origins.checkout.format, &versions, |_| true, budget)?;
+        if self.read.fetch_add(budget.used(), Ordering::Relaxed) > self.most_read() {
+            return Err(self.too_much("what its audit requests rest on is too large"));
+        }
+        let mut files = then.rounds.remove(&round).unwrap_or_default();
+        same.iter().for_each(|file| take_over(&mut files, file, asked.files));
+        let view = RequestView { settings, files: Arc::new(files), earlier: self.audits_before(commit, round)? };
+        Ok(Then::At(origins.short(at), RequestBasis::of(&view, asked.hotkey)))
+    }
+
+    /// The most bytes of past files that all requests together may rest on: a hundred times those of real ones.
+    fn most_read(&self) -> u64 {
+        (1 << 30) + ((self.origins.checkout.log.commits.len() as u64) << 20)
+    }
+
+    /// The settings in a blob of config.json; `None` if there are none, or they do not parse.
+    fn settings(&self, blob: Option<BlobId>) -> Result<Option<Settings>> {
+        let Some(blob) = blob else { return Ok(None) };
+        let known = || self.settings.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(settings) = known().get(&blob) {
+            return Ok(settings.clone());
+        }
+        let config = self.origins.parsed_within::<ConfigFile>(&FileKind::Config, &blob, &self.budget)?;
+        let settings = config.map(|config| config.settings);
+        known().insert(blob, settings.clone());
+        Ok(settings)
     }
 
     /// A round's audits as each earlier commit left them, newest first, ending with the state before any audit.
@@ -176,7 +233,13 @@ impl<'a> Past<'a> {
         };
         let back = |at: &usize| self.back.get(*at).copied().flatten();
         let newest = commit.parent.and_then(|parent| if touches(&parent) { Some(parent) } else { back(&parent) });
-        for at in std::iter::successors(newest, back) {
+        // Before the first commit that touched one, there is nothing to be found.
+        let first = [RoundFile::GenerationAudits, RoundFile::SourceAudit].into_iter().filter_map(|file| {
+            let changes = self.origins.changes(&FileKind::Round(round, file));
+            changes.first().map(|(at, _)| *at)
+        });
+        let first = first.min().unwrap_or(usize::MAX);
+        for at in std::iter::successors(newest, back).take_while(|at| *at >= first) {
             let changes = self.commit(at).map_or(0, |commit| commit.changes.len() as u64);
             if self.steps.fetch_add(1 + changes, Ordering::Relaxed) > MOST_STEPS {
                 return Err(self.too_much("its audits were changed too often"));
@@ -191,11 +254,10 @@ impl<'a> Past<'a> {
 
     /// A round's audits as a commit left them; `None` if there were none.
     fn audits_at(&self, commit: Option<usize>, round: RoundNumber) -> Result<Option<Arc<RoundFiles>>> {
-        let Some(commit) = commit.and_then(|at| self.commit(at)) else { return Ok(None) };
-        let tree = self.origins.checkout.git.tree(&commit.id)?;
+        let Some(at) = commit else { return Ok(None) };
         let files = [RoundFile::GenerationAudits, RoundFile::SourceAudit].map(|file| FileKind::Round(round, file));
         let [made, source] = &files;
-        let blobs = [tree.blob_id(&made.path())?, tree.blob_id(&source.path())?];
+        let blobs = [self.origins.blob_at(made, at)?, self.origins.blob_at(source, at)?];
         let known = || self.audits.lock().unwrap_or_else(PoisonError::into_inner);
         if blobs == [None, None] {
             return Ok(None);
@@ -251,6 +313,55 @@ impl<'a> Past<'a> {
         self.budget.check()?;
         lists.insert(blob, list.clone());
         Ok(list)
+    }
+}
+
+/// The files of a round that an audit request rests on, beside the miner's reports.
+const RESTED_ON: [RoundFile; 5] =
+    [RoundFile::Submissions, RoundFile::Seed, RoundFile::Matrix, RoundFile::GenerationAudits, RoundFile::SourceAudit];
+
+/// Was this file of the round read from disk?
+fn was_read(files: &RoundFiles, file: &FileKind) -> bool {
+    match file {
+        FileKind::Round(_, file) => !files.is_missing(*file),
+        FileKind::Player(_, player, PlayerFile::Report(name)) => {
+            files.players.get(player).is_some_and(|own| own.reports.contains_key(name))
+        }
+        _ => false,
+    }
+}
+
+/// Takes a file that an audit request rests on over from the round as it is today.
+fn take_over(files: &mut RoundFiles, file: &FileKind, today: &RoundFiles) {
+    match file {
+        FileKind::Round(_, RoundFile::Submissions) => files.submissions = today.submissions.clone(),
+        FileKind::Round(_, RoundFile::Seed) => files.seed = today.seed.clone(),
+        FileKind::Round(_, RoundFile::Matrix) => files.matrix = today.matrix.clone(),
+        FileKind::Round(_, RoundFile::GenerationAudits) => files.generation_audits = today.generation_audits.clone(),
+        FileKind::Round(_, RoundFile::SourceAudit) => files.source_audit = today.source_audit.clone(),
+        FileKind::Player(_, player, PlayerFile::Report(name)) => {
+            if let Some(own) = today.players.get(player) {
+                files.players.entry(player.clone()).or_default().reports.share(name, &own.reports);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Committed versions of files, by path.
+struct Versions<'a> {
+    origins: &'a Origins<'a>,
+    blobs: BTreeMap<String, BlobId>,
+}
+
+impl Source for Versions<'_> {
+    fn list(&self) -> Result<Vec<String>> {
+        Ok(self.blobs.keys().cloned().collect())
+    }
+
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
+        let Some((blob, file)) = self.blobs.get(path).zip(FileKind::of_path(path)) else { return Ok(None) };
+        self.origins.read(&file, blob).map(Some)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::commits::Checkout;
 use crate::base::error::Result;
@@ -11,6 +11,7 @@ use crate::model::config::{ConfigFile, Settings};
 use crate::model::file::{self, FileKind, PlayerFile, RepoFile, RoundFile};
 use crate::model::generation_audits::GenerationAudits;
 use crate::model::history::{BlobId, Change, Commit, WORKING_TREE};
+use crate::model::ids::{Player, RoundNumber};
 use crate::model::leader::Leaders;
 use crate::model::limits::Budget;
 use crate::model::snapshot::{RoundFiles, Slot, Snapshot};
@@ -33,8 +34,12 @@ pub(crate) struct Origins<'a> {
     pub(crate) checkout: &'a Checkout,
     /// Each file's changes, oldest first, with the commit's index.
     changes: HashMap<&'a FileKind, Vec<(usize, &'a Change)>>,
+    /// The reports that each player ever had in each round.
+    reports: HashMap<(RoundNumber, &'a Player), Vec<&'a FileKind>>,
     /// Is each commit's parent the one before it in the list?
     linear: bool,
+    /// Readers that are not in use. A version of a file is mostly a delta against another one, which they may still know.
+    readers: Mutex<Vec<GitReader>>,
 }
 
 impl<'a> Origins<'a> {
@@ -44,8 +49,39 @@ impl<'a> Origins<'a> {
         for (at, commit) in commits.iter().enumerate() {
             commit.changes.iter().for_each(|change| changes.entry(&change.file).or_default().push((at, change)));
         }
+        let mut reports: HashMap<_, Vec<_>> = HashMap::new();
+        for file in changes.keys() {
+            if let FileKind::Player(round, player, PlayerFile::Report(_)) = file {
+                reports.entry((*round, player)).or_default().push(*file);
+            }
+        }
         let linear = commits.iter().enumerate().all(|(at, commit)| commit.parent == at.checked_sub(1));
-        Origins { checkout, changes, linear }
+        Origins { checkout, changes, reports, linear, readers: Mutex::default() }
+    }
+
+    /// A player's match reports in the commit at this index, with their blobs.
+    pub(crate) fn reports_at(
+        &self,
+        round: RoundNumber,
+        player: &Player,
+        at: usize,
+    ) -> Result<BTreeMap<FileKind, BlobId>> {
+        if self.checkout.log.linear {
+            let ever = self.reports.get(&(round, player)).into_iter().flatten();
+            let blobs = ever.map(|file| Ok((*file, self.blob_at(file, at)?)));
+            return blobs
+                .filter_map(|found| found.map(|(file, blob)| Some((file.clone(), blob?))).transpose())
+                .collect();
+        }
+        let Some(commit) = self.commit(at) else { return Ok(BTreeMap::new()) };
+        let tree = self.checkout.git.tree(&commit.id)?.within([format!("rounds/{round}/{player}")]);
+        let reports = tree.files()?.iter().filter_map(|(path, blob)| match FileKind::of_path(path)? {
+            FileKind::Player(of, whose, file @ PlayerFile::Report(_)) if of == round && whose == *player => {
+                Some((FileKind::Player(of, whose, file), *blob))
+            }
+            _ => None,
+        });
+        Ok(reports.collect())
     }
 
     pub(crate) fn changes(&self, file: &FileKind) -> &[(usize, &'a Change)] {
@@ -115,7 +151,7 @@ impl<'a> Origins<'a> {
         let bytes = match self.checkout.content(blob) {
             Some(bytes) => bytes,
             None => {
-                read = self.reader().file(file, blob)?;
+                read = self.read(file, blob)?;
                 &read
             }
         };
@@ -129,15 +165,21 @@ impl<'a> Origins<'a> {
         blob: &BlobId,
         budget: &Budget,
     ) -> Result<Option<T>> {
-        let bytes = self.reader().file(file, blob)?;
+        let bytes = self.read(file, blob)?;
         // The parsed form takes about as much memory again.
         budget.take(2 * bytes.len() as u64);
         budget.check()?;
         Ok(file::read_as(self.checkout.format, file, &bytes).ok().map(|(value, _)| value))
     }
 
-    fn reader(&self) -> GitReader {
-        self.checkout.git.reader()
+    /// The bytes of a committed version of a file.
+    pub(crate) fn read(&self, file: &FileKind, blob: &BlobId) -> Result<Vec<u8>> {
+        let readers = || self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let free = readers().pop();
+        let reader = free.unwrap_or_else(|| self.checkout.git.reader());
+        let bytes = reader.file(file, blob);
+        readers().push(reader);
+        bytes
     }
 
     /// May a file differ now from the commit at this index?
@@ -150,6 +192,12 @@ impl<'a> Origins<'a> {
 
     /// A file's blob in the commit at this index.
     pub(crate) fn blob_at(&self, file: &FileKind, at: usize) -> Result<Option<BlobId>> {
+        if self.checkout.log.linear {
+            // No tree needs to be read.
+            let changes = self.changes(file);
+            let until = changes.partition_point(|(changed, _)| *changed <= at);
+            return Ok(until.checked_sub(1).and_then(|last| changes.get(last)).and_then(|(_, change)| change.after));
+        }
         match self.commit(at) {
             Some(commit) => self.checkout.git.tree(&commit.id)?.blob_id(&file.path()),
             None => Ok(None),

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::exact::exact_strings;
 use crate::model::file::json_file;
 use crate::model::ids::{Hotkey, Player, PromptStem};
 use crate::model::record::record;
@@ -44,7 +45,7 @@ pub enum SplatOutcome {
 
 record! {
     /// One prompt's duel.
-    pub struct SplatDuel {
+    pub struct SplatDuel [exact] {
         /// The prompt's stem.
         pub name: PromptStem,
         /// The prompt image's URL.
@@ -66,7 +67,7 @@ record! {
 
 record! {
     /// A match: `hotkey` challenges `leader`.
-    pub struct SplatMatch {
+    pub struct SplatMatch [exact] {
         /// Who held the lead.
         pub leader: Player,
         /// The challenger.
@@ -82,4 +83,5 @@ record! {
     }
 }
 
-json_file!(SplatMatch);
+exact_strings!(SplatWinner, SplatOutcome);
+json_file!(SplatMatch[exact]);

@@ -6,7 +6,7 @@ use crate::model::record::{Entries, record};
 
 record! {
     /// What a program generated for one prompt.
-    pub struct Generation {
+    pub struct Generation [exact] {
         /// The splat's URL; `null` if there is none.
         pub ply: Option<String>,
         /// Its preview's URL; `null` if there is none.
@@ -21,4 +21,4 @@ record! {
 /// What a program generated, by prompt stem.
 pub type Generations = Entries<PromptStem, Generation>;
 
-json_file!(Generations);
+json_file!(Generations[exact]);

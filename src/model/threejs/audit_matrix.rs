@@ -7,6 +7,7 @@ use std::str::FromStr;
 use indexmap::IndexMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::model::exact::exact_strings;
 use crate::model::file::RepoFile;
 use crate::model::format::Format;
 use crate::model::ids::{Hotkey, IdError, Player};
@@ -52,6 +53,8 @@ impl<'de> Deserialize<'de> for Opponent {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
+
+exact_strings!(Opponent);
 
 /// An audit duel: against what, and which run of the program (`None` before there were several).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -3,10 +3,10 @@
 
 use std::fmt;
 
-use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::either::either;
+use crate::model::exact::{Exact, ExactText, exact_strings};
 use crate::model::record::record;
 use crate::model::report::DuelWinner;
 
@@ -62,7 +62,7 @@ impl From<Choice> for DuelWinner {
 
 record! {
     /// What stage 1 saw from one angle.
-    pub struct Angle {
+    pub struct Angle [exact] {
         /// From where.
         pub label: String,
         /// A's penalty, both orders averaged.
@@ -74,7 +74,7 @@ record! {
 
 record! {
     /// Stage 1: the prompt against four views, each in both orders.
-    pub struct Stage1 {
+    pub struct Stage1 [exact] {
         /// Whom it chose; a draw goes on to the other stages.
         pub choice: Choice,
         /// Angles that there were.
@@ -88,7 +88,7 @@ record! {
 
 record! {
     /// Penalties of both sides.
-    pub struct PenaltyPair {
+    pub struct PenaltyPair [exact] {
         /// A's.
         pub penalty_a: f64,
         /// B's.
@@ -110,7 +110,7 @@ pub enum Match {
 
 record! {
     /// A feature of the prompt, looked for on both sides.
-    pub struct Feature {
+    pub struct Feature [exact] {
         /// What it is.
         pub feature: String,
         /// On A's; `null` where the answer did not name it.
@@ -122,7 +122,7 @@ record! {
 
 record! {
     /// Stage 2's list of features, looked for on both sides.
-    pub struct CheckedFeatures {
+    pub struct CheckedFeatures [exact] {
         /// What the prompt shows.
         pub main_object: Option<String>,
         /// Is A that?
@@ -140,7 +140,7 @@ record! {
 
 record! {
     /// Stage 2's checklist if the prompt could not be decomposed.
-    pub struct NoFeatures {
+    pub struct NoFeatures [exact] {
         /// Always true.
         pub decompose_failed: bool,
         /// Always 0.
@@ -156,7 +156,7 @@ record! {
 
 either! {
     /// Stage 2's checklist.
-    pub enum Checklist {
+    pub enum Checklist [exact] {
         /// The prompt could not be taken apart.
         "decompose_failed" => Failed(NoFeatures),
         /// It was.
@@ -177,7 +177,7 @@ impl Checklist {
 
 record! {
     /// Stage 2: three votes.
-    pub struct Stage2 {
+    pub struct Stage2 [exact] {
         /// Whom they chose.
         pub choice: Choice,
         /// How: `strong_voter` or `consensus_3`.
@@ -193,7 +193,7 @@ record! {
 
 record! {
     /// Stage 3: pale grey models are compared on grey.
-    pub struct Stage3 {
+    pub struct Stage3 [exact] {
         /// Were they pale and grey enough?
         pub fired: bool,
         /// The side it chose, or `null` for neither.
@@ -213,7 +213,7 @@ pub enum SideVerdict {
 
 record! {
     /// Both sides' verdicts.
-    pub struct SideVerdicts {
+    pub struct SideVerdicts [exact] {
         /// A's.
         pub a: SideVerdict,
         /// B's.
@@ -223,7 +223,7 @@ record! {
 
 record! {
     /// One side's views.
-    pub struct SideViews {
+    pub struct SideViews [exact] {
         /// From the right.
         pub right: SideVerdict,
         /// From behind.
@@ -245,7 +245,7 @@ impl SideViews {
 
 record! {
     /// Both sides' views.
-    pub struct BothViews {
+    pub struct BothViews [exact] {
         /// A's.
         pub a: SideViews,
         /// B's.
@@ -255,7 +255,7 @@ record! {
 
 record! {
     /// Stage 4: the views that no earlier stage judged.
-    pub struct Stage4 {
+    pub struct Stage4 [exact] {
         /// Whom the judge chooses in the end.
         pub choice: Choice,
         /// Is a side garbage?
@@ -267,7 +267,7 @@ record! {
 
 record! {
     /// All keys that a detail can have.
-    pub struct DetailKeys {
+    pub struct DetailKeys [exact] {
         /// Why no judge was asked.
         pub reason [optional]: Option<String>,
         /// Stage 1.
@@ -342,20 +342,34 @@ impl Serialize for Detail {
 
 impl<'de> Deserialize<'de> for Detail {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let keys = DetailKeys::deserialize(deserializer)?;
+        Detail::of(DetailKeys::deserialize(deserializer)?)
+    }
+}
+
+impl Exact for Detail {
+    fn exact(text: &mut ExactText<'_>) -> Option<Self> {
+        Detail::of::<serde::de::value::Error>(DetailKeys::exact(text)?).ok()
+    }
+}
+
+impl Detail {
+    /// The detail with these keys, if they go together.
+    fn of<E: serde::de::Error>(keys: DetailKeys) -> Result<Self, E> {
         let others = keys.s1.is_some() || keys.s2.is_some() || keys.s3.is_some() || keys.s4.is_some();
         match (&keys.reason, &keys.s1) {
             (Some(_), _) if others || keys.decided_by.is_some() || keys.issues.is_some() => {
-                Err(D::Error::custom("a detail has either a reason or the judge's stages"))
+                Err(E::custom("a detail has either a reason or the judge's stages"))
             }
             (Some(_), _) => Ok(Detail(keys)),
-            (None, None) => Err(D::Error::missing_field("s1")),
-            (None, Some(_)) if keys.decided_by.is_none() => Err(D::Error::missing_field("decided_by")),
-            (None, Some(_)) if keys.issues.is_none() => Err(D::Error::missing_field("issues")),
+            (None, None) => Err(E::missing_field("s1")),
+            (None, Some(_)) if keys.decided_by.is_none() => Err(E::missing_field("decided_by")),
+            (None, Some(_)) if keys.issues.is_none() => Err(E::missing_field("issues")),
             (None, Some(_)) => Ok(Detail(keys)),
         }
     }
 }
+
+exact_strings!(Choice, Match, SideVerdict);
 
 #[cfg(test)]
 mod tests {

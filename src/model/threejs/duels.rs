@@ -9,7 +9,7 @@ use crate::model::report::DuelWinner;
 
 record! {
     /// One prompt's duel.
-    pub struct StagedDuel {
+    pub struct StagedDuel [exact] {
         /// The prompt's stem.
         pub name: PromptStem,
         /// The prompt image's URL.
@@ -31,7 +31,7 @@ record! {
 
 record! {
     /// A match: right challenges left.
-    pub struct StagedMatch {
+    pub struct StagedMatch [exact] {
         /// The defender: a player, or what right itself had submitted.
         pub left: Opponent,
         /// The challenger.
@@ -45,4 +45,4 @@ record! {
     }
 }
 
-json_file!(StagedMatch);
+json_file!(StagedMatch[exact]);

@@ -1,7 +1,33 @@
 //! A record in one of two layouts, distinguished by a key.
 
-/// Declares an enum of two records: the first if its key is there, otherwise the second.
+/// Declares an enum of two records: the first if its key is there, otherwise the second. Marked `[exact]`, it is read in
+/// one pass if both records are (see [`record!`](crate::model::record)).
 macro_rules! either {
+    (
+        $(#[$meta:meta])*
+        pub enum $Name:ident [exact] {
+            $(#[$with_meta:meta])*
+            $key:literal => $With:ident($WithType:ty),
+            $(#[$else_meta:meta])*
+            else => $Else:ident($ElseType:ty),
+        }
+    ) => {
+        $crate::model::threejs::either::either! {
+            $(#[$meta])*
+            pub enum $Name {
+                $(#[$with_meta])*
+                $key => $With($WithType),
+                $(#[$else_meta])*
+                else => $Else($ElseType),
+            }
+        }
+
+        impl $crate::model::exact::Exact for $Name {
+            fn exact(text: &mut $crate::model::exact::ExactText<'_>) -> Option<Self> {
+                text.either($Name::$With, $Name::$Else)
+            }
+        }
+    };
     (
         $(#[$meta:meta])*
         pub enum $Name:ident {

@@ -6,7 +6,7 @@ use crate::model::record::{Entries, record};
 
 record! {
     /// What a player has for one prompt.
-    pub struct Module {
+    pub struct Module [exact] {
         /// The module's URL, or `null` without one.
         pub js: Option<String>,
         /// The folder of its views, with a grid of four among them; `null` if they were not rendered.
@@ -21,4 +21,4 @@ record! {
 /// A player's modules by prompt stem.
 pub type Modules = Entries<PromptStem, Module>;
 
-json_file!(Modules);
+json_file!(Modules[exact]);

@@ -7,7 +7,7 @@ use super::{Claim, RequestView, Sink, Then, VerifyFacts};
 use crate::model::builds::BuildStatus;
 use crate::model::file::{FileKind, RoundFile};
 use crate::model::generation_audits::{AuditOutcome, GenerationAudit};
-use crate::model::ids::{Hotkey, Player, RoundNumber};
+use crate::model::ids::{Hotkey, Player, PromptStem, RoundNumber};
 use crate::model::require_audit::AuditRequest;
 use crate::model::snapshot::RoundFiles;
 use crate::rules::audit::verdict;
@@ -35,12 +35,12 @@ fn requests(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, sin
     let file = format!("rounds/{round}/require_audit.json");
     let settings = facts.rules.settings.as_deref();
     let own = std::cell::LazyCell::new(|| settings.map(|settings| here(settings.clone(), files)));
-    // The player that each miner had beaten; a miner listed twice is looked up once.
-    let mut known: HashMap<&Hotkey, Option<Player>> = HashMap::new();
+    // By the current files; a miner listed twice is looked up once.
+    let mut known: HashMap<&Hotkey, Option<RequestBasis>> = HashMap::new();
     for request in files.require_audit.get().into_iter().flatten() {
         let subject = format!("{file} {}", request.hotkey);
-        let (view, strict, place) = match facts.requests.get(&(round, request.hotkey.clone())) {
-            Some(Then::At(commit, view)) => (Some(view), true, format!(" in {commit}")),
+        let (basis, strict, place) = match facts.requests.get(&(round, request.hotkey.clone())) {
+            Some(Then::At(commit, basis)) => (Some(basis), true, format!(" in {commit}")),
             Some(Then::Unknown) if facts.rules.shallow.is_some() => {
                 for id in ["audit.request", "audit.critical"] {
                     let missing_history = facts.rules.missing_history().unwrap_or_default();
@@ -50,29 +50,48 @@ fn requests(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, sin
             }
             _ => (None, false, String::new()),
         };
-        let Some(view) = view.or_else(|| own.as_ref()) else {
+        let by_own = || own.as_ref().map(|view| RequestBasis::of(view, &request.hotkey));
+        let Some(basis) = basis.or_else(|| known.entry(&request.hotkey).or_insert_with(by_own).as_ref()) else {
             sink.claim("audit.request", round, subject, |claim| claim.skip("config.json cannot be read"));
             continue;
         };
-        let beaten = known.entry(&request.hotkey).or_insert_with(|| reason(view, &request.hotkey)).clone();
         let object = |claim: &mut Claim, detail: String| {
             if strict { claim.fail(detail + &place) } else { claim.warn(detail + ", judged by the current files") }
         };
         sink.claim("audit.request", round, subject.clone(), |claim| {
-            if beaten.is_none() {
+            if basis.0.is_none() {
                 object(claim, "neither the first to qualify nor took the lead".to_owned());
             }
         });
-        sink.claim("audit.critical", round, subject, |claim| match beaten {
+        sink.claim("audit.critical", round, subject, |claim| match &basis.0 {
             None => claim.skip("no match supports this request"),
-            Some(beaten) => {
-                if let Some(objection) = critical(view, request, &beaten) {
+            Some((beaten, follows)) => {
+                if let Some(objection) = critical(request, beaten, follows) {
                     object(claim, objection);
                 }
             }
         });
     }
     sink.claim("audit.request", round, file, |claim| all_requested(claim, facts, round, files));
+}
+
+/// What an audit request rests on: the player that the miner had beaten, and what follows from that match. Nothing, if no
+/// match supports the request.
+#[derive(Debug, Clone)]
+pub struct RequestBasis(Option<(Player, Follows)>);
+
+/// The critical prompts that follow from a match, with its margin; or what is missing for them.
+type Follows = Result<(Vec<PromptStem>, f64), String>;
+
+impl RequestBasis {
+    /// What the request of an audit of this miner rests on.
+    #[must_use]
+    pub fn of(view: &RequestView, hotkey: &Hotkey) -> Self {
+        RequestBasis(reason(view, hotkey).map(|beaten| {
+            let follows = follows(view, hotkey, &beaten);
+            (beaten, follows)
+        }))
+    }
 }
 
 /// The current files, for want of the commit.
@@ -99,27 +118,32 @@ fn reason(view: &RequestView, hotkey: &Hotkey) -> Option<Player> {
     })
 }
 
-/// The objection to a request's critical prompts, if any.
-fn critical(view: &RequestView, request: &AuditRequest, beaten: &Player) -> Option<String> {
-    let right = Player::Miner(request.hotkey.clone());
+fn follows(view: &RequestView, hotkey: &Hotkey, beaten: &Player) -> Follows {
+    let right = Player::Miner(hotkey.clone());
     let report = view.files.players.get(&right).and_then(|own| own.report_against(beaten));
-    let Some((_, report)) = report else {
-        return Some(format!("no report of the match against {beaten}"));
+    let Some((_, report)) = report else { return Err(format!("no report of the match against {beaten}")) };
+    let Some(seed) = view.files.seed.get() else { return Err("no seed".to_owned()) };
+    let prompts = critical_prompts(report, view.settings.win_margin, seed.seed, &view.settings.limits());
+    Ok((prompts, report.margin))
+}
+
+/// The objection to a request's critical prompts, if any.
+fn critical(request: &AuditRequest, beaten: &Player, follows: &Follows) -> Option<String> {
+    let (expected, margin) = match follows {
+        Ok(follows) => follows,
+        Err(missing) => return Some(missing.clone()),
     };
-    let Some(seed) = view.files.seed.get() else { return Some("no seed".to_owned()) };
-    let expected = critical_prompts(report, view.settings.win_margin, seed.seed, &view.settings.limits());
-    if expected == request.critical_prompts {
+    if *expected == request.critical_prompts {
         return None;
     }
-    let list = |stems: &[crate::model::ids::PromptStem]| {
-        let stems: Vec<_> = stems.iter().map(crate::model::ids::PromptStem::as_str).collect();
+    let list = |stems: &[PromptStem]| {
+        let stems: Vec<_> = stems.iter().map(PromptStem::as_str).collect();
         format!("{} [{}]", stems.len(), stems.join(", "))
     };
     Some(format!(
-        "critical_prompts are {}, but the match against {beaten} (margin {}) gives {}",
+        "critical_prompts are {}, but the match against {beaten} (margin {margin}) gives {}",
         list(&request.critical_prompts),
-        report.margin,
-        list(&expected)
+        list(expected)
     ))
 }
 

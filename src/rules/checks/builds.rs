@@ -60,14 +60,18 @@ fn one(
     hotkey: &Hotkey,
     build: &BuildView<'_>,
 ) {
-    claim.same(&format!("{hotkey}: repo"), &build.repo.as_str(), &submission.repo.as_str());
-    claim.same(&format!("{hotkey}: commit"), &build.commit.as_str(), &submission.commit.as_str());
-    claim.same(&format!("{hotkey}: revealed_at_block"), &build.revealed_at_block.0, &submission.revealed_at_block.0);
-    claim.same(&format!("{hotkey}: hardware"), &build.hardware, &submission.hardware);
+    claim.same(format_args!("{hotkey}: repo"), &build.repo.as_str(), &submission.repo.as_str());
+    claim.same(format_args!("{hotkey}: commit"), &build.commit.as_str(), &submission.commit.as_str());
+    claim.same(
+        format_args!("{hotkey}: revealed_at_block"),
+        &build.revealed_at_block.0,
+        &submission.revealed_at_block.0,
+    );
+    claim.same(format_args!("{hotkey}: hardware"), &build.hardware, &submission.hardware);
     if let Some(settings) = terms.settings {
         let tag = format!("{}-{}-{round}", build.commit.short(), settings.name);
         claim.part(None, |claim| {
-            claim.same(&format!("{hotkey}: tag"), &build.tag, &tag.as_str());
+            claim.same(format_args!("{hotkey}: tag"), &build.tag, &tag.as_str());
             terms.judge(claim);
         });
     }
@@ -87,7 +91,7 @@ fn check_image(claim: &mut Claim, names: &Names, hotkey: &Hotkey, build: &BuildV
     let (path, tag) = image.rsplit_once(':').unwrap_or((image, ""));
     // Image names are lower-cased, tag included.
     if tag != build.tag.to_lowercase() {
-        claim.same(&format!("{hotkey}: the tag of docker_image"), &tag, &build.tag);
+        claim.same(format_args!("{hotkey}: the tag of docker_image"), &tag, &build.tag);
     }
     let name = path.rsplit('/').next().unwrap_or(path);
     let own = hotkey.short().to_lowercase();

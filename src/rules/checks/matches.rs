@@ -9,7 +9,7 @@ use crate::model::config::Settings;
 use crate::model::file::{FileKind, PlayerFile};
 use crate::model::ids::{Hotkey, Player, PromptStem, RoundNumber};
 use crate::model::neutral::DuelView;
-use crate::model::outputs::Outputs;
+use crate::model::outputs::{Output, Outputs};
 use crate::model::prompts::{Prompt, PromptList};
 use crate::model::report::{Duel, DuelWinner, MatchReport};
 use crate::model::snapshot::RoundFiles;
@@ -170,17 +170,22 @@ fn check_names(claim: &mut Claim, folder: &Player, name: &str, report: &MatchRep
 
 fn check_urls(claim: &mut Claim, played: &PlayedOn<'_>, report: &MatchReport) {
     let keys = report.format.model().duel_keys();
-    let of = |outputs: Option<&Outputs>, stem: &PromptStem| {
-        let output = outputs.and_then(|outputs| outputs.get(stem));
-        output.map(|output| (output.model.clone(), output.png.clone())).unwrap_or_default()
-    };
-    let left = Side { keys: [keys.left, "left_png"], urls: &|stem| of(played.left, stem) };
-    let right = Side { keys: [keys.right, "right_png"], urls: &|stem| of(played.right, stem) };
+    let left = Side { keys: [keys.left, "left_png"], urls: &|stem| urls_in(played.left, stem) };
+    let right = Side { keys: [keys.right, "right_png"], urls: &|stem| urls_in(played.right, stem) };
     urls(claim, played.prompts.as_deref(), report.duels.iter().map(DuelView::from), [left, right]);
 }
 
+fn urls_in<'a>(outputs: Option<&'a Outputs>, stem: &PromptStem) -> ModelAndPicture<'a> {
+    let output = outputs.and_then(|outputs| outputs.get(stem));
+    let urls = |output: &'a Output| output.urls().map(|url| url.map(|url| Cow::Borrowed(url.as_str())));
+    output.map(urls).unwrap_or_default()
+}
+
+/// The URLs of a model and of its picture.
+pub(super) type ModelAndPicture<'a> = [Option<Cow<'a, str>>; 2];
+
 /// The URLs of a side's model and preview for a prompt.
-type Urls<'s> = dyn Fn(&PromptStem) -> (Option<String>, Option<String>) + 's;
+type Urls<'s> = dyn Fn(&PromptStem) -> ModelAndPicture<'s> + 's;
 
 /// One side of a match: what its model and its preview are called in the report, and their URLs for a prompt.
 pub(super) struct Side<'s> {
@@ -207,14 +212,14 @@ pub(super) fn urls<'a>(
                 prompt.stem()
             ));
         }
-        claim.same(&format!("{}: prompt", duel.name), &duel.prompt, &prompt.url());
+        claim.same(format_args!("{}: prompt", duel.name), &duel.prompt, &prompt.url());
     }
     for duel in duels {
         let sides = [(&left, duel.left_model, duel.left_preview), (&right, duel.right_model, duel.right_preview)];
         for (Side { keys: [model_key, preview_key], urls }, model, preview) in sides {
-            let (expected_model, expected_preview) = urls(duel.name);
-            claim.same(&format!("{}: {model_key}", duel.name), &model, &expected_model.as_deref());
-            claim.same(&format!("{}: {preview_key}", duel.name), &preview, &expected_preview.as_deref());
+            let [expected_model, expected_preview] = urls(duel.name);
+            claim.same(format_args!("{}: {model_key}", duel.name), &model, &expected_model.as_deref());
+            claim.same(format_args!("{}: {preview_key}", duel.name), &preview, &expected_preview.as_deref());
         }
     }
 }
@@ -225,12 +230,12 @@ fn check_outcomes(claim: &mut Claim, played: &PlayedOn<'_>, report: &MatchReport
     }
     let mut failed = 0;
     for duel in &report.duels {
-        let of = |outputs: Option<&Outputs>| outputs.and_then(|outputs| outputs.get(&duel.name).cloned());
+        let [left, right] = [played.left, played.right].map(|outputs| outputs.and_then(|of| of.get(&duel.name)));
         let late = (played.late_left.contains(&duel.name), played.late_right.contains(&duel.name));
-        match without_judge(&duel.name, of(played.left).as_ref(), of(played.right).as_ref(), late) {
+        match without_judge(&duel.name, left, right, late) {
             Some((winner, issues)) => {
-                claim.same(&format!("{}: winner", duel.name), &duel.winner, &winner);
-                claim.same(&format!("{}: issues", duel.name), &duel.issues, &issues);
+                claim.same(format_args!("{}: winner", duel.name), &duel.winner, &winner);
+                claim.same(format_args!("{}: issues", duel.name), &duel.issues, &issues);
             }
             None => failed += judged(claim, duel),
         }
@@ -247,7 +252,7 @@ fn judged(claim: &mut Claim, duel: &Duel) -> usize {
         claim.fail(format!("{}: issues read {:?}, but both sides are there and in time", duel.name, duel.issues));
     }
     if duel.issues == INTERNAL_ERROR {
-        claim.same(&format!("{}: winner where the judge failed", duel.name), &duel.winner, &DuelWinner::Draw);
+        claim.same(format_args!("{}: winner where the judge failed", duel.name), &duel.winner, &DuelWinner::Draw);
         return 1;
     }
     if duel.winner == DuelWinner::Skipped {
@@ -297,8 +302,10 @@ fn row(claim: &mut Claim, round: RoundNumber, files: &RoundFiles, left: &Player,
     }
     let has = |player: &Player| outputs(files, player).is_some_and(|outputs| !outputs.is_empty());
     match (files.report(round, left, right), walkover(has(left), has(right))) {
-        (Some((_, report)), _) => claim.same(&format!("{left},{right}: margin"), &found, &report.margin),
-        (None, Some(expected)) => claim.same(&format!("{left},{right}: margin without generations"), &found, &expected),
+        (Some((_, report)), _) => claim.same(format_args!("{left},{right}: margin"), &found, &report.margin),
+        (None, Some(expected)) => {
+            claim.same(format_args!("{left},{right}: margin without generations"), &found, &expected);
+        }
         (None, None) => claim.fail(format!("{left},{right}: margin {found} has no match report")),
     }
 }

@@ -33,6 +33,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use self::answers::Unanswered;
+pub use self::audits::RequestBasis;
 use self::in_force::{ClaimTerms, InForce};
 use super::seed::OnChain;
 use super::stage_table::{has_reached, last_of_round};
@@ -225,7 +226,7 @@ impl Claim {
     }
 
     /// Objects unless two values are the same, naming both as JSON.
-    pub fn same<T: PartialEq + Serialize>(&mut self, what: &str, found: &T, expected: &T) {
+    pub fn same<T: PartialEq + Serialize>(&mut self, what: impl Display, found: &T, expected: &T) {
         if found != expected {
             let text = |value| serde_json::to_string(value).unwrap_or_default();
             self.fail(format!("{what} is {}, expected {}", text(found), text(expected)));
@@ -373,8 +374,8 @@ pub struct VerifyFacts<'a> {
     pub snapshot: &'a Snapshot,
     /// The settings in force for each claim.
     pub rules: InForce,
-    /// For each audit request, the round in the commit that added it.
-    pub requests: BTreeMap<(RoundNumber, Hotkey), Then<RequestView>>,
+    /// What each audit request rests on, by the files of the commit that added it.
+    pub requests: BTreeMap<(RoundNumber, Hotkey), Then<RequestBasis>>,
     /// For match reports whose inputs have changed since, or may have: those inputs as they were.
     pub matches: BTreeMap<Reported, Then<MatchView>>,
     /// Files replaced after matches were played on them, with the last commit that did so.

@@ -22,7 +22,7 @@ pub(super) fn check(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFi
         for (outputs, kind) in kinds.iter().filter_map(|(slot, kind)| Some((slot.get()?, kind))) {
             sink.claim("outputs.rules", round, format!("rounds/{round}/{player}/{}", kind.name()), |claim| {
                 let submitted = *kind == PlayerFile::Submitted;
-                let place = Place { round, player, format: files.format.model(), submitted };
+                let place = Place::of(round, player, files.format.model(), submitted);
                 // submitted.json has an entry for every prompt, failures included.
                 check_stems(claim, outputs, stems.as_ref(), submitted && fetched);
                 for (stem, output) in outputs.iter() {
@@ -36,11 +36,18 @@ pub(super) fn check(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFi
 }
 
 /// Whose outputs, and of which kind.
-struct Place<'a> {
-    round: RoundNumber,
-    player: &'a Player,
+struct Place {
     format: ModelFormat,
     submitted: bool,
+    /// The end of the URL of the folder in which they are stored.
+    folder: String,
+}
+
+impl Place {
+    fn of(round: RoundNumber, player: &Player, format: ModelFormat, submitted: bool) -> Place {
+        let kind = if submitted { "submitted" } else { "generated" };
+        Place { format, submitted, folder: format!("rounds/{round}/{player}/{kind}/") }
+    }
 }
 
 fn known_player(round: RoundNumber, files: &RoundFiles, player: &Player, sink: &mut Sink) {
@@ -83,17 +90,14 @@ pub(super) fn check_parts(claim: &mut Claim, stem: &PromptStem, key: &str, outpu
     }
 }
 
-fn one(claim: &mut Claim, stem: &PromptStem, output: &Output, place: &Place<'_>) {
+fn one(claim: &mut Claim, stem: &PromptStem, output: &Output, place: &Place) {
     let key = place.format.key();
     check_parts(claim, stem, key, &OutputView::from(output));
     let model = (&output.model, key, place.format.extension());
     for (url, key, extension) in [model, (&output.png, "png", "png")] {
         if let Some(url) = url.as_deref().filter(|url| !is_stored_at(url, stem, extension, place)) {
-            let kind = if place.submitted { "submitted" } else { "generated" };
-            let (round, player) = (place.round, place.player);
-            claim.fail(format!(
-                "{stem}: {key} is {url:?}, not a URL of rounds/{round}/{player}/{kind}/{stem}.{extension}"
-            ));
+            let folder = &place.folder;
+            claim.fail(format!("{stem}: {key} is {url:?}, not a URL of {folder}{stem}.{extension}"));
         }
     }
     if place.submitted {
@@ -108,10 +112,14 @@ fn one(claim: &mut Claim, stem: &PromptStem, output: &Output, place: &Place<'_>)
 }
 
 /// Is this the URL of the object that belongs here? The key of a later attempt has a mark after the stem.
-fn is_stored_at(url: &str, stem: &PromptStem, extension: &str, place: &Place<'_>) -> bool {
-    let kind = if place.submitted { "submitted" } else { "generated" };
-    let folder = format!("rounds/{}/{}/{kind}/", place.round, place.player);
-    let Some((base, name)) = url.rsplit_once(folder.as_str()) else { return false };
+fn is_stored_at(url: &str, stem: &PromptStem, extension: &str, place: &Place) -> bool {
+    let folder = place.folder.as_str();
+    // Without a mark, as nearly all are, nothing needs to be searched for.
+    let plain = || url.strip_suffix(extension)?.strip_suffix('.')?.strip_suffix(stem.as_str())?.strip_suffix(folder);
+    if plain().is_some_and(|base| base.ends_with('/')) {
+        return true;
+    }
+    let Some((base, name)) = url.rsplit_once(folder) else { return false };
     let Some(mark) = name.strip_prefix(stem.as_str()).and_then(|rest| rest.strip_suffix(extension)) else {
         return false;
     };
@@ -160,7 +168,7 @@ fn pods(round: RoundNumber, player: &Player, own: &PlayerFiles, sink: &mut Sink)
 /// Checks that no count exceeds `processed`, and that the times are in order. Nothing more: the deployed services
 /// write this file, too, and how they count in detail is unknown.
 fn figures_of(claim: &mut Claim, pod: &str, figures: &PodFigures) {
-    claim.same(&format!("{pod}: pod_id"), &figures.pod_id.as_str(), &pod);
+    claim.same(format_args!("{pod}: pod_id"), &figures.pod_id.as_str(), &pod);
     let PodFigures { processed, successful, hard_failed, hard_overtime, .. } = figures;
     if successful.saturating_add(*hard_failed) > *processed {
         claim.fail(format!("{pod}: {successful} successful and {hard_failed} hard_failed of {processed} processed"));

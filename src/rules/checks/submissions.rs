@@ -56,7 +56,7 @@ fn one(
 ) {
     if let Some(settings) = terms.settings {
         let expected = format!("{}-{round}", settings.name);
-        claim.same(&format!("{hotkey}: round"), &submission.round, &expected.as_str());
+        claim.same(format_args!("{hotkey}: round"), &submission.round, &expected.as_str());
     }
     let Some(url) = submission.cdn_url else { return };
     if let Err(why) = crate::base::url::check_cdn_url(url, terms.limits.allow_private_cdn || allow_private_cdn) {

@@ -31,6 +31,8 @@ pub struct Log {
     pub commits: Vec<Commit>,
     /// Is the clone shallow, so that the first commits are missing?
     pub shallow: bool,
+    /// Has each commit only the one before it as a parent, so that the changes tell what every commit holds?
+    pub linear: bool,
 }
 
 /// What is needed to order and compare a commit.
@@ -59,13 +61,15 @@ impl Git {
         let of_meshes = |Differing { file, before, after, .. }| {
             Some(Change { file: file?, before: blob(before), after: blob(after) })
         };
-        let (commits, shallow) = self.walk_log(None, |node, parent, differing| Commit {
+        let (commits, shallow, merges) = self.walk_log(None, |node, parent, differing| Commit {
             id: node.id.to_string(),
             summary: node.summary.clone(),
             parent,
             changes: differing.into_iter().filter_map(of_meshes).collect(),
         })?;
-        Ok(Log { commits, shallow })
+        let follows = |(at, commit): (usize, &Commit)| commit.parent == at.checked_sub(1);
+        let linear = !shallow && !merges && commits.iter().enumerate().all(follows);
+        Ok(Log { commits, shallow, linear })
     }
 
     /// As [`Git::log`], with the files by their paths, those of another format (that `knows` tells) among them; and
@@ -76,19 +80,21 @@ impl Git {
     pub fn path_log(&self, knows: fn(&str) -> bool) -> Result<(Vec<PathCommit>, bool)> {
         let of_any =
             |Differing { path, before, after, .. }| PathChange { path, before: blob(before), after: blob(after) };
-        self.walk_log(Some(knows), |node, parent, differing| PathCommit {
+        let (commits, shallow, _) = self.walk_log(Some(knows), |node, parent, differing| PathCommit {
             id: node.id.to_string(),
             summary: node.summary.clone(),
             parent,
             changes: differing.into_iter().map(of_any).collect(),
-        })
+        })?;
+        Ok((commits, shallow))
     }
 
+    /// The commits, whether some are missing at the beginning, and whether any has several parents.
     fn walk_log<T>(
         &self,
         others: Option<fn(&str) -> bool>,
         make: impl Fn(&LogNode, Option<usize>, Vec<Differing>) -> T,
-    ) -> Result<(Vec<T>, bool)> {
+    ) -> Result<(Vec<T>, bool, bool)> {
         let reader = self.reader();
         let (order, shallow) = match self.head()? {
             Some(head) => self.parents_first(&reader, head)?,
@@ -109,7 +115,7 @@ impl Git {
             let parent = node.parents.first().and_then(|parent| places.get(parent).copied());
             commits.push(make(node, parent, changes));
         }
-        Ok((commits, shallow))
+        Ok((commits, shallow, order.iter().any(|node| node.parents.len() > 1)))
     }
 
     /// All ancestors of `head`, parents first, and whether some are missing.

@@ -74,8 +74,16 @@ struct Pack {
     data: data::File,
     /// Offsets of its objects, sorted, and the end of the last one.
     offsets: Vec<u64>,
-    /// The weights known so far, by offset.
-    known: Mutex<HashMap<u64, Weight>>,
+    known: Mutex<Known>,
+}
+
+/// What is known of a pack so far.
+#[derive(Default)]
+struct Known {
+    /// Weights, by offset.
+    weights: HashMap<u64, Weight>,
+    /// Reads the beginnings of deltas. To make one takes longer than that.
+    inflate: gix::zlib::Inflate,
 }
 
 impl std::fmt::Debug for Packs {
@@ -144,6 +152,7 @@ impl Pack {
 
     fn chain(&self, place: u64) -> anyhow::Result<Weight> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let Known { weights: known, inflate } = &mut *known;
         let (mut at, mut steps) = (place, Vec::new());
         let mut weight = loop {
             if let Some(weight) = known.get(&at) {
@@ -163,13 +172,12 @@ impl Pack {
             steps.push((at, entry));
             at = base.ok_or_else(|| anyhow::anyhow!("the base of a delta is not in this pack"))?;
         };
-        let mut inflate = gix::zlib::Inflate::default();
         for (at, entry) in steps.into_iter().rev() {
             let length = entry.decompressed_size;
             let base = |id: &gix::oid| {
                 self.place(id).map(|place| self.data.entry(place).map(ResolvedBase::InPack)).transpose()
             };
-            let size = self.data.decode_header(entry, &mut inflate, &base)?.object_size;
+            let size = self.data.decode_header(entry, inflate, &base)?.object_size;
             weight = weight.then(size, length, self.packed(at))?;
             not_deeper(weight.depth)?;
             known.insert(at, weight);

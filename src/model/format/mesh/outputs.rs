@@ -7,7 +7,7 @@ use crate::model::record::{Entries, record};
 
 record! {
     /// An entry: see [`outputs::Output`].
-    pub struct Output {
+    pub struct Output [exact] {
         /// The model's URL.
         pub glb: Option<String>,
         /// Its preview's URL.

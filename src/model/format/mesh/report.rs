@@ -7,7 +7,7 @@ use crate::model::report::{self, DuelWinner};
 
 record! {
     /// One prompt's duel: see [`report::Duel`].
-    pub struct Duel {
+    pub struct Duel [exact] {
         /// The prompt's stem.
         pub name: PromptStem,
         /// The prompt image's URL.
@@ -29,7 +29,7 @@ record! {
 
 record! {
     /// The file: see [`report::MatchReport`].
-    pub struct MatchReport {
+    pub struct MatchReport [exact] {
         /// The defender.
         pub left: Player,
         /// The challenger.

@@ -1,9 +1,11 @@
 //! A competition of splats.
 
+use std::borrow::Cow;
+
 use indexmap::IndexSet;
 
 use super::super::copies::{self, Programs};
-use super::super::matches::{Side, check_score, urls};
+use super::super::matches::{ModelAndPicture, Side, check_score, urls};
 use super::super::outputs::check_stems;
 use super::super::prompts::Draw;
 use super::super::{Claim, Sink, builds, files, prompts, schedule, seed, submissions};
@@ -18,7 +20,7 @@ use crate::model::prompts::Prompt;
 use crate::model::report::DuelWinner;
 use crate::model::snapshot::Slot;
 use crate::model::splat::duels::{SplatMatch, SplatWinner};
-use crate::model::splat::generations::Generations;
+use crate::model::splat::generations::{Generation, Generations};
 use crate::model::splat::leader::SplatLeaders;
 use crate::model::splat::snapshot::{SplatRound, SplatSnapshot};
 use crate::model::splat::state::{SplatStage, SplatState};
@@ -212,14 +214,16 @@ fn matches(round: &Round<'_>, sink: &mut Sink) {
 }
 
 fn match_urls(claim: &mut Claim, files: &SplatRound, player: &Player, report: &SplatMatch) {
-    let of = |player: &Player, stem: &PromptStem| {
-        let output = generations(files, player).get().and_then(|outputs| outputs.get(stem));
-        output.map(|output| (output.ply.clone(), output.png.clone())).unwrap_or_default()
-    };
     let sorted = files.prompts.get().map(|prompts| common::sorted(prompts, report.duels.len()));
-    let left = Side { keys: ["leader_ply", "leader_png"], urls: &|stem| of(&report.leader, stem) };
-    let right = Side { keys: ["miner_ply", "miner_png"], urls: &|stem| of(player, stem) };
+    let left = Side { keys: ["leader_ply", "leader_png"], urls: &|stem| urls_of(files, &report.leader, stem) };
+    let right = Side { keys: ["miner_ply", "miner_png"], urls: &|stem| urls_of(files, player, stem) };
     urls(claim, sorted.as_deref(), report.duels.iter().map(DuelView::from), [left, right]);
+}
+
+fn urls_of<'a>(files: &'a SplatRound, player: &Player, stem: &PromptStem) -> ModelAndPicture<'a> {
+    let output = generations(files, player).get().and_then(|outputs| outputs.get(stem));
+    let urls = |output: &'a Generation| [&output.ply, &output.png].map(|url| url.as_deref().map(Cow::Borrowed));
+    output.map(urls).unwrap_or_default()
 }
 
 fn outcomes(claim: &mut Claim, report: &SplatMatch) {
@@ -229,7 +233,7 @@ fn outcomes(claim: &mut Claim, report: &SplatMatch) {
         match without_judge(left, right) {
             Some(winner) => {
                 let found = DuelWinner::from(duel.winner);
-                claim.same(&format!("{}: winner", duel.name), &found, &winner);
+                claim.same(format_args!("{}: winner", duel.name), &found, &winner);
                 if !fits(&duel.issues, &duel.name, left, right) {
                     claim.fail(format!("{}: issues read {:?}, but a preview is missing", duel.name, duel.issues));
                 }
@@ -238,7 +242,11 @@ fn outcomes(claim: &mut Claim, report: &SplatMatch) {
                 claim.fail(format!("{}: issues read {:?}, but both previews are there", duel.name, duel.issues));
             }
             None if duel.issues == INTERNAL_ERROR => {
-                claim.same(&format!("{}: winner where the judge failed", duel.name), &duel.winner, &SplatWinner::Draw);
+                claim.same(
+                    format_args!("{}: winner where the judge failed", duel.name),
+                    &duel.winner,
+                    &SplatWinner::Draw,
+                );
                 failed += 1;
             }
             None if duel.winner == SplatWinner::Skipped => {
@@ -261,7 +269,7 @@ fn progress(round: &Round<'_>, walk: &Walk<'_>, sink: &mut Sink) {
     sink.claim("judge.progress", round.round, round.path("judge_progress.json"), |claim| {
         for step in &walk.steps {
             let left = report(round.files, step.challenger).map(|report| report.leader.as_str()).unwrap_or_default();
-            claim.same(&format!("{}: whom it challenged", step.challenger), &left, &step.holder.as_str());
+            claim.same(format_args!("{}: whom it challenged", step.challenger), &left, &step.holder.as_str());
         }
         beyond(claim, round, walk);
         let ended = round.is_last() && walk.missing.is_some();

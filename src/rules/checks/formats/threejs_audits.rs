@@ -115,7 +115,7 @@ fn defender(claim: &mut Claim, link: &Link<'_>, found: Option<&Player>) {
     let (Some(found), (hotkey, holder)) = (found, (link.hotkey, &link.holder)) else { return };
     match (&link.fate, &link.lost) {
         (Fate::Won { .. }, _) => {
-            claim.same(&format!("{hotkey}: latest_defender"), &found.as_str(), &holder.as_str());
+            claim.same(format_args!("{hotkey}: latest_defender"), &found.as_str(), &holder.as_str());
         }
         (Fate::Rejected(_), Some((Opponent::Holder(_), _))) if found != holder => {
             claim.warn(format!("{hotkey}: latest_defender is {found}, but it was rejected against {holder}"));
@@ -205,8 +205,8 @@ fn of_files(claim: &mut Claim, round: &Round<'_>, report: &RepeatedReport) {
         let number = repeat.repeat_index;
         if let (Some(submitted), Some(generated)) = (own.submitted.get(), generated(round.files, &player, number)) {
             let (made, failed) = counted(submitted, generated);
-            claim.same(&format!("repeat {number}: generated_prompts"), &repeat.generated_prompts, &made);
-            claim.same(&format!("repeat {number}: failed_prompts"), &repeat.failed_prompts, &failed);
+            claim.same(format_args!("repeat {number}: generated_prompts"), &repeat.generated_prompts, &made);
+            claim.same(format_args!("repeat {number}: failed_prompts"), &repeat.failed_prompts, &failed);
             // Without pods, a repeat ends early.
             if report.outcome != ReportOutcome::Rejected {
                 left_out(claim, round, number, unanswered(submitted, generated));

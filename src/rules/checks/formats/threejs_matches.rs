@@ -1,8 +1,9 @@
 //! Matches of a competition of three.js modules, audit duels among them.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use super::super::matches::{Side, check_score, urls};
+use super::super::matches::{ModelAndPicture, Side, check_score, urls};
 use super::super::{Claim, Sink};
 use super::common;
 use super::threejs::{Round, generated, outputs_of};
@@ -14,7 +15,7 @@ use crate::model::snapshot::Slot;
 use crate::model::threejs::audit_matrix::{AuditLeft, Opponent};
 use crate::model::threejs::detail::{Angle, Told};
 use crate::model::threejs::duels::{StagedDuel, StagedMatch};
-use crate::model::threejs::outputs::Modules;
+use crate::model::threejs::outputs::{Module, Modules};
 use crate::model::threejs::reports::GenerationReport;
 use crate::model::threejs::snapshot::ThreejsPlayer;
 use crate::rules::threejs::duel::{is_walkover, walkover, without_judge};
@@ -87,10 +88,10 @@ fn one(
 }
 
 /// A module's URL, and its grid of views.
-fn of(outputs: &Modules, stem: &PromptStem) -> (Option<String>, Option<String>) {
-    let module = outputs.get(stem);
-    let grid = |views: &String| format!("{views}/grid.png");
-    module.map(|module| (module.js.clone(), module.views.as_ref().map(grid))).unwrap_or_default()
+fn of<'a>(outputs: &'a Modules, stem: &PromptStem) -> ModelAndPicture<'a> {
+    let grid = |views: &String| Cow::Owned(format!("{views}/grid.png"));
+    let urls = |module: &'a Module| [module.js.as_deref().map(Cow::Borrowed), module.views.as_ref().map(grid)];
+    outputs.get(stem).map(urls).unwrap_or_default()
 }
 
 fn names(claim: &mut Claim, round: &Round<'_>, player: &Player, (name, kind): (&str, &str), report: &StagedMatch) {
@@ -118,8 +119,8 @@ fn unjudged(claim: &mut Claim, duel: &StagedDuel) {
     });
     match (without_judge(duel.left_png.is_some(), duel.right_png.is_some()), reason) {
         (Some((winner, expected)), found) => {
-            claim.same(&format!("{}: winner", duel.name), &duel.winner, &winner);
-            claim.same(&format!("{}: reason", duel.name), &found, &Some(expected));
+            claim.same(format_args!("{}: winner", duel.name), &duel.winner, &winner);
+            claim.same(format_args!("{}: reason", duel.name), &found, &Some(expected));
         }
         (None, Some(reason)) => {
             claim.fail(format!("{}: reason is {reason:?}, but both sides have previews", duel.name));
@@ -131,7 +132,7 @@ fn unjudged(claim: &mut Claim, duel: &StagedDuel) {
 fn judged(claim: &mut Claim, duel: &StagedDuel) {
     match &duel.detail {
         None => {
-            claim.same(&format!("{}: winner without a detail", duel.name), &duel.winner, &DuelWinner::Skipped);
+            claim.same(format_args!("{}: winner without a detail", duel.name), &duel.winner, &DuelWinner::Skipped);
             claim.warn(format!("{}: skipped: judging was aborted", duel.name));
         }
         Some(detail) => {
@@ -180,7 +181,7 @@ fn matrix(round: &Round<'_>, sink: &mut Sink) {
             }
             let found = round.files.players.get(right).and_then(|own| report(own, left));
             match (found, has(round, left), has(round, right)) {
-                (Some(report), ..) => claim.same(&format!("{row}: margin"), margin, &report.margin),
+                (Some(report), ..) => claim.same(format_args!("{row}: margin"), margin, &report.margin),
                 (None, Some(left_has), Some(right_has)) => match walkover(left_has, right_has) {
                     Some(expected) if is_walkover(*margin, expected, is_recent(round)) => {}
                     Some(expected) => {
@@ -226,7 +227,7 @@ fn audit_matrix(round: &Round<'_>, sink: &mut Sink) {
                 claim.fail(format!("{row}: {right} did not submit in this round"));
             }
             match known.get(&(left, right)) {
-                Some(report) => claim.same(&format!("{row}: margin"), margin, &report.margin),
+                Some(report) => claim.same(format_args!("{row}: margin"), margin, &report.margin),
                 None if outputs_of(round.files, &Player::Miner(right.clone())).is_some() => {
                     claim.fail(format!("{row}: margin {margin} has no audit report"));
                 }
