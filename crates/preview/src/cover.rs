@@ -1,7 +1,5 @@
 //! Which samples of a tile's pixels lie in a triangle.
 
-use std::ops::{Add, BitOr, Mul};
-
 use super::project::TILE;
 use super::raster::Origin;
 use super::setup::{Fixed, SUBPIXEL};
@@ -10,25 +8,40 @@ use super::setup::{Fixed, SUBPIXEL};
 pub(crate) const SAMPLES: usize = 4;
 /// Where the samples lie in the pixel, x and y from its bottom left, in 1/256 pixels.
 pub(crate) const OFFSETS: [[i32; 2]; SAMPLES] = [[96, 32], [224, 96], [32, 160], [160, 224]];
-/// All samples.
-const FULL: u32 = (1 << SAMPLES) - 1;
+/// Pixels of a row that are looked at together, a block.
+pub(crate) const WIDE: usize = 8;
+/// Blocks of a tile's row.
+pub(crate) const ACROSS: usize = TILE / WIDE;
+/// One value for each sample of a block, those of one place in the pixel side by side.
+pub(crate) type Block<T> = [[T; WIDE]; SAMPLES];
+
+/// All samples lie on a grid of so many 1/256 pixels. In its steps, what edges come to within a tile fits 32 bits.
+const STEP: i32 = 32;
+/// Steps in a pixel.
+const PIXEL: i32 = SUBPIXEL / STEP;
 
 /// A triangle relative to a tile: three edges, and the part of the tile that its box touches.
 pub(crate) struct Cover {
-    edges: [Edge<i64>; 3],
+    edges: [Edge; 3],
     /// First and last column and row.
     x: [usize; 2],
     y: [usize; 2],
-    /// The values are small enough for 32 bits everywhere in the tile.
-    small: bool,
 }
 
 /// The value of an edge at the tile's corner, and its steps in 1/256 pixels; inside is not negative.
+#[derive(Debug, Clone, Copy)]
+struct Edge {
+    at: i64,
+    dx: i64,
+    dy: i64,
+}
+
+/// The same on the grid of the samples.
 #[derive(Debug, Clone, Copy, Default)]
-struct Edge<T> {
-    at: T,
-    dx: T,
-    dy: T,
+struct Coarse {
+    at: i32,
+    dx: i32,
+    dy: i32,
 }
 
 /// First and last pixel of a tile, from `origin` on, between two places; all in 1/256 pixels.
@@ -36,7 +49,7 @@ fn span(low: i32, high: i32, origin: i32) -> [usize; 2] {
     [low, high].map(|v| ((v - origin) / SUBPIXEL).clamp(0, TILE as i32 - 1) as usize)
 }
 
-/// How many pixels of the tile at `origin` [`Cover::pixels`] looks at, whatever they come to.
+/// How many pixels of the tile at `origin` the box of a triangle touches.
 pub(crate) fn looks(fixed: &Fixed, origin: Origin) -> u64 {
     let (low, high) = fixed.bounds();
     let across = |axis: usize, origin: usize| {
@@ -46,10 +59,31 @@ pub(crate) fn looks(fixed: &Fixed, origin: Origin) -> u64 {
     across(0, origin.x) * across(1, origin.y)
 }
 
+impl Edge {
+    const SIDE: i64 = TILE as i64 * SUBPIXEL as i64;
+
+    /// The most that it comes to in the tile.
+    fn most(self) -> i64 {
+        self.at + (self.dx * Self::SIDE).max(0) + (self.dy * Self::SIDE).max(0)
+    }
+
+    fn least(self) -> i64 {
+        self.at + (self.dx * Self::SIDE).min(0) + (self.dy * Self::SIDE).min(0)
+    }
+
+    /// What the samples need of it: nothing if the whole tile lies inside. Otherwise it passes through zero in the
+    /// tile, and so is small: corners are less than [`Fixed::FAR`] away.
+    fn coarse(self) -> Coarse {
+        if self.least() >= 0 {
+            return Coarse::default();
+        }
+        // Rounded down, since the rest of the sum is a multiple of the step.
+        Coarse { at: self.at.div_euclid(i64::from(STEP)) as i32, dx: self.dx as i32, dy: self.dy as i32 }
+    }
+}
+
 impl Cover {
     pub(crate) fn new(fixed: &Fixed, origin: Origin) -> Self {
-        /// Triangles of up to 64 pixels: products of two such lengths fit 32 bits with room to add.
-        const SMALL: i32 = 64 * SUBPIXEL;
         let origin = [origin.x, origin.y].map(|v| v as i32 * SUBPIXEL);
         let (low, high) = fixed.bounds();
         let span = |axis: usize| span(low[axis], high[axis], origin[axis]);
@@ -61,81 +95,86 @@ impl Cover {
             let owned = ey < 0 || (ey == 0 && ex > 0);
             Edge { at: ex * ry - ey * rx - i64::from(!owned), dx: -ey, dy: ex }
         };
-        Self {
-            edges: [edge(0), edge(1), edge(2)],
-            x: span(0),
-            y: span(1),
-            small: (0..2).all(|axis| high[axis] - low[axis] < SMALL),
-        }
-    }
-
-    /// Calls `pixel` with column, row and sample mask of each pixel with a covered sample.
-    #[inline(always)]
-    pub(crate) fn pixels(&self, mut pixel: impl FnMut(usize, usize, u32)) {
-        if self.whole() {
-            for (x, y) in (0..TILE * TILE).map(|at| (at % TILE, at / TILE)) {
-                pixel(x, y, FULL);
-            }
-        } else if self.small {
-            let narrow = |v: i64| v as i32;
-            let edges = self.edges.map(|e| Edge { at: narrow(e.at), dx: narrow(e.dx), dy: narrow(e.dy) });
-            self.scan(edges, i32::from, pixel);
-        } else {
-            self.scan(self.edges, i64::from, pixel);
-        }
+        Self { edges: [edge(0), edge(1), edge(2)], x: span(0), y: span(1) }
     }
 
     /// Whether no sample of the tile can lie inside: all are beyond one of the edges.
     pub(crate) fn misses(&self) -> bool {
-        let side = i64::from(TILE as i32 * SUBPIXEL);
-        self.edges.iter().any(|e| e.at + (e.dx * side).max(0) + (e.dy * side).max(0) < 0)
+        self.edges.iter().any(|e| e.most() < 0)
     }
 
-    /// Whether the whole tile lies inside.
-    fn whole(&self) -> bool {
-        let side = (TILE as i32 * SUBPIXEL) as i64;
-        self.edges.iter().all(|e| e.at + (e.dx * side).min(0) + (e.dy * side).min(0) >= 0)
-    }
-
+    /// Calls `block` for each block that may hold a covered sample, with what `column` makes of its column of blocks,
+    /// its column and row, and a word for each sample: negative if it lies outside.
     #[inline(always)]
-    fn scan<T>(&self, edges: [Edge<T>; 3], number: impl Fn(i32) -> T, mut pixel: impl FnMut(usize, usize, u32))
-    where
-        T: Copy + Default + PartialOrd + Add<Output = T> + Mul<Output = T> + BitOr<Output = T>,
-    {
-        let step = number(SUBPIXEL);
-        let start = |e: Edge<T>| {
-            let (x, y) = (number(self.x[0] as i32) * step, number(self.y[0] as i32) * step);
-            e.at + e.dx * x + e.dy * y
-        };
-        let offsets = edges.map(|e| OFFSETS.map(|[x, y]| e.dx * number(x) + e.dy * number(y)));
-        let mut row = edges.map(start);
-        for y in self.y[0]..=self.y[1] {
-            let mut at = row;
-            for x in self.x[0]..=self.x[1] {
-                let mut mask = 0;
-                let [a, b, c] = &offsets;
-                for (s, ((a, b), c)) in a.iter().zip(b).zip(c).enumerate() {
-                    // The sign of the three together: negative if any is.
-                    let sign = (at[0] + *a) | (at[1] + *b) | (at[2] + *c);
-                    mask |= u32::from(sign >= T::default()) << s;
-                }
-                if mask != 0 {
-                    pixel(x, y, mask);
-                }
-                for i in 0..3 {
-                    at[i] = at[i] + edges[i].dx * step;
-                }
+    pub(crate) fn blocks<C>(
+        &self,
+        column: impl Fn(usize) -> C,
+        mut block: impl FnMut(&C, usize, usize, &Block<i32>),
+    ) {
+        if self.misses() {
+            return;
+        }
+        let [a, b, c] = self.edges;
+        let edges = [a.coarse(), b.coarse(), c.coarse()];
+        let mut lanes = [[0; WIDE]; 3];
+        let mut samples = [[0; SAMPLES]; 3];
+        let mut most = [0; 3];
+        for (i, e) in edges.iter().enumerate() {
+            for (l, lane) in lanes[i].iter_mut().enumerate() {
+                *lane = e.dx * (l as i32 * PIXEL);
             }
-            for i in 0..3 {
-                row[i] = row[i] + edges[i].dy * step;
+            for (sample, [x, y]) in samples[i].iter_mut().zip(OFFSETS) {
+                *sample = e.dx * (x / STEP) + e.dy * (y / STEP);
+            }
+            most[i] = (e.dx * (WIDE as i32 * PIXEL)).max(0) + (e.dy * PIXEL).max(0);
+        }
+        for x in self.x[0] / WIDE..=self.x[1] / WIDE {
+            let made = column(x);
+            for y in self.y[0]..=self.y[1] {
+                let at = |i: usize| {
+                    let e = edges[i];
+                    e.at + e.dx * (x * WIDE) as i32 * PIXEL + e.dy * (y as i32 * PIXEL)
+                };
+                let at = [at(0), at(1), at(2)];
+                if (at[0] + most[0]) | (at[1] + most[1]) | (at[2] + most[2]) < 0 {
+                    continue;
+                }
+                let mut signs = [[0; WIDE]; SAMPLES];
+                for (s, signs) in signs.iter_mut().enumerate() {
+                    let [a, b, c] = [at[0] + samples[0][s], at[1] + samples[1][s], at[2] + samples[2][s]];
+                    for (l, sign) in signs.iter_mut().enumerate() {
+                        // The sign of the three together: negative if any is.
+                        *sign = (a + lanes[0][l]) | (b + lanes[1][l]) | (c + lanes[2][l]);
+                    }
+                }
+                block(&made, x, y, &signs);
             }
         }
+    }
+
+    /// Calls `pixel` with column, row and sample mask of each pixel with a covered sample.
+    #[cfg(test)]
+    pub(crate) fn pixels(&self, mut pixel: impl FnMut(usize, usize, u32)) {
+        self.blocks(
+            |_| (),
+            |(), x, y, signs| {
+                for l in 0..WIDE {
+                    let mask = (0..SAMPLES).map(|s| u32::from(signs[s][l] >= 0) << s).sum();
+                    if mask != 0 {
+                        pixel(x * WIDE + l, y, mask);
+                    }
+                }
+            },
+        );
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// All samples.
+    const FULL: u32 = (1 << SAMPLES) - 1;
 
     fn masks(x: [i32; 3], y: [i32; 3]) -> Vec<u32> {
         let mut masks = vec![0; TILE * TILE];
@@ -146,7 +185,7 @@ mod tests {
     #[test]
     fn neighbours_share_no_sample_and_leave_none_out() {
         let (n, m) = (20 * SUBPIXEL, 3 * SUBPIXEL);
-        // A square cut along its diagonal, then the same far larger than the tile (64-bit path).
+        // A square cut along its diagonal, then the same far larger than the tile.
         for (low, high) in [(m, n), (m, 200 * SUBPIXEL), (-300 * SUBPIXEL, 300 * SUBPIXEL)] {
             let lower = masks([low, high, high], [low, low, high]);
             let upper = masks([low, high, low], [low, high, high]);

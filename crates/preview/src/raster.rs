@@ -1,17 +1,23 @@
 //! One tile of a view: coverage and depth at four samples a pixel, then colour.
 
-use super::cover::{Cover, OFFSETS, SAMPLES};
+use multiversion::multiversion;
+
+use super::cover::{ACROSS, Block, Cover, OFFSETS, SAMPLES, WIDE};
 use super::limits::Watch;
 use super::paint::Paint;
-use super::project::{TILE, Vertices};
+use super::project::{TILE, Vertices, fused};
 use super::rows::Triangles;
 use super::setup::{Fixed, Gradients, Plane, SUBPIXEL};
 use super::shade::{Fragment, LANES, Planes, Shader};
 
 /// The depth of an empty sample: 24 bits.
-const FAR: u32 = (1 << 24) - 1;
+const FAR: i32 = (1 << 24) - 1;
 /// No triangle.
 const NONE: u32 = u32::MAX;
+/// All samples of a pixel.
+const FULL: u32 = (1 << SAMPLES) - 1;
+/// Blocks of a tile.
+const BLOCKS: usize = ACROSS * TILE;
 
 /// What a view's tiles are drawn from.
 pub(crate) struct Scene<'a> {
@@ -25,15 +31,17 @@ pub(crate) struct Scene<'a> {
 
 /// The samples of a tile, and the triangles seen in it.
 pub(crate) struct Tile {
-    depth: Vec<[u32; SAMPLES]>,
+    /// Of each block, row by row.
+    depth: Vec<Block<i32>>,
     /// Of opaque scenes: which of `seen` is nearest.
-    owner: Vec<[u32; SAMPLES]>,
-    /// Of other scenes: the blended colour.
+    owner: Vec<Block<u32>>,
+    /// Of other scenes: the blended colour of each pixel's samples.
     color: Vec<[[u8; 3]; SAMPLES]>,
     seen: Vec<Seen>,
     planes: Vec<Planes>,
     /// Fragments that wait for shading, and in scenes that are not opaque, what they cover.
     fragments: Vec<Fragment>,
+    colors: Vec<[u8; 4]>,
     covers: Vec<(usize, u32)>,
 }
 
@@ -54,12 +62,13 @@ pub(crate) struct Origin {
 impl Tile {
     pub(crate) fn new() -> Self {
         Self {
-            depth: vec![[FAR; SAMPLES]; TILE * TILE],
-            owner: vec![[NONE; SAMPLES]; TILE * TILE],
+            depth: vec![[[FAR; WIDE]; SAMPLES]; BLOCKS],
+            owner: vec![[[NONE; WIDE]; SAMPLES]; BLOCKS],
             color: vec![[[255; 3]; SAMPLES]; TILE * TILE],
             seen: Vec::new(),
             planes: Vec::new(),
             fragments: Vec::new(),
+            colors: Vec::new(),
             covers: Vec::new(),
         }
     }
@@ -78,11 +87,11 @@ impl Tile {
         if list.is_empty() {
             return None;
         }
-        self.depth.fill([FAR; SAMPLES]);
+        self.depth.fill([[FAR; WIDE]; SAMPLES]);
         self.seen.clear();
         self.planes.clear();
         if scene.opaque {
-            self.owner.fill([NONE; SAMPLES]);
+            self.owner.fill([[NONE; WIDE]; SAMPLES]);
         } else {
             self.color.fill([[255; 3]; SAMPLES]);
         }
@@ -102,43 +111,17 @@ impl Tile {
         let Some(fixed) = Fixed::front(&corners) else { return };
         let gradients = Gradients::new(&corners);
         let depth = gradients.plane(corners.map(|corner| corner.z));
+        let cover = Cover::new(&fixed, origin);
         let id = self.seen.len() as u32;
-        let mut hit = false;
-        Cover::new(&fixed, origin).pixels(|x, y, mask| {
-            let at = y * TILE + x;
-            let passed = self.test(at, mask, &depth, origin.x + x, origin.y + y);
-            if passed == 0 {
-                return;
-            }
-            hit = true;
-            if scene.opaque {
-                claim(&mut self.owner[at], passed, id);
-            } else {
-                self.covers.push((at, passed));
-            }
-        });
+        let hit = if scene.opaque {
+            claim(&cover, &depth, origin, &mut self.depth, &mut self.owner, id)
+        } else {
+            collect(&cover, &depth, origin, &mut self.depth, &mut self.covers)
+        };
         if hit {
             self.seen.push(Seen { triangle, gradients, planes: NONE });
             self.blend(scene, id, origin, paint);
         }
-    }
-
-    /// Which of a pixel's covered samples are nearer than what was there; their depth is kept.
-    #[inline(always)]
-    fn test(&mut self, at: usize, mask: u32, depth: &Plane, x: usize, y: usize) -> u32 {
-        let (x, y) = (x as f32, y as f32);
-        let z: [u32; SAMPLES] = std::array::from_fn(|s| {
-            let [ox, oy] = OFFSETS[s].map(|o| o as f32 / SUBPIXEL as f32);
-            quantise(depth.at(x + ox, y + oy))
-        });
-        let stored = &mut self.depth[at];
-        let mut passed = 0;
-        for s in 0..SAMPLES {
-            let nearer = mask >> s & 1 != 0 && z[s] < stored[s];
-            stored[s] = if nearer { z[s] } else { stored[s] };
-            passed |= u32::from(nearer) << s;
-        }
-        passed
     }
 
     /// Shades the waiting fragments of triangle `id` and lays them over what they cover.
@@ -151,10 +134,8 @@ impl Tile {
             }
             let colors = paint.paint(&scene.shader, &self.planes, &self.fragments);
             for (&(at, passed), color) in batch.iter().zip(colors) {
-                for (s, below) in self.color[at].iter_mut().enumerate() {
-                    if passed >> s & 1 != 0 {
-                        *below = over(color, *below);
-                    }
+                if let Some(below) = self.color.get_mut(at) {
+                    lay(color, passed, below);
                 }
             }
         }
@@ -177,36 +158,43 @@ impl Tile {
     /// Shades what is nearest, once for each triangle of a pixel, and takes the mean of the samples.
     fn resolve_owners(&mut self, scene: &Scene<'_>, origin: Origin, paint: &mut impl Paint) -> Vec<[u8; 3]> {
         self.fragments.clear();
-        for at in 0..TILE * TILE {
-            let owner = self.owner[at];
-            if owner == [NONE; SAMPLES] {
-                continue;
+        let owners = std::mem::take(&mut self.owner);
+        for_pixels(&owners, |at, owner| {
+            if alone(owner) {
+                self.push_fragment(scene, owner[0], at, origin);
+                return;
             }
             for s in 0..SAMPLES {
                 if owner[s] != NONE && !owner[..s].contains(&owner[s]) {
                     self.push_fragment(scene, owner[s], at, origin);
                 }
             }
+        });
+        self.colors.clear();
+        for batch in self.fragments.chunks(LANES) {
+            self.colors.extend(paint.paint(&scene.shader, &self.planes, batch).iter().take(batch.len()));
         }
-        let shade = |batch| paint.paint(&scene.shader, &self.planes, batch);
-        let mut colors = self.fragments.chunks(LANES).flat_map(shade);
+        let mut colors = self.colors.iter().map(|[r, g, b, _]| [*r, *g, *b]);
         let mut pixels = vec![[255; 3]; TILE * TILE];
-        for (pixel, owner) in pixels.iter_mut().zip(&self.owner) {
-            if *owner == [NONE; SAMPLES] {
-                continue;
+        for_pixels(&owners, |at, owner| {
+            let Some(pixel) = pixels.get_mut(at) else { return };
+            if alone(owner) {
+                *pixel = colors.next().unwrap_or_default();
+                return;
             }
             let mut samples = [[255; 3]; SAMPLES];
             for s in 0..SAMPLES {
                 if let Some(earlier) = owner[..s].iter().position(|o| *o == owner[s]) {
                     samples[s] = samples[earlier];
                 } else if owner[s] != NONE
-                    && let Some([r, g, b, _]) = colors.next()
+                    && let Some(color) = colors.next()
                 {
-                    samples[s] = [r, g, b];
+                    samples[s] = color;
                 }
             }
             *pixel = mean(&samples);
-        }
+        });
+        self.owner = owners;
         pixels
     }
 
@@ -215,11 +203,113 @@ impl Tile {
     }
 }
 
+/// Calls `pixel` with the place and the samples of each pixel in which something is seen, row by row.
 #[inline(always)]
-fn claim(owner: &mut [u32; SAMPLES], passed: u32, id: u32) {
-    for (s, slot) in owner.iter_mut().enumerate() {
-        *slot = if passed >> s & 1 != 0 { id } else { *slot };
+fn for_pixels(owners: &[Block<u32>], mut pixel: impl FnMut(usize, [u32; SAMPLES])) {
+    for (i, block) in owners.iter().enumerate() {
+        if block.as_flattened().iter().all(|owner| *owner == NONE) {
+            continue;
+        }
+        for l in 0..WIDE {
+            let owner = [block[0][l], block[1][l], block[2][l], block[3][l]];
+            if owner != [NONE; SAMPLES] {
+                pixel(i * WIDE + l, owner);
+            }
+        }
     }
+}
+
+/// Whether one triangle has all samples of a pixel.
+#[inline(always)]
+fn alone([a, b, c, d]: [u32; SAMPLES]) -> bool {
+    a == b && a == c && a == d
+}
+
+/// Gives a triangle's samples that are nearer than what was there to `id`. Whether there are any.
+#[multiversion(targets("x86_64+avx2"))]
+fn claim(
+    cover: &Cover,
+    depth: &Plane,
+    origin: Origin,
+    depths: &mut [Block<i32>],
+    owners: &mut [Block<u32>],
+    id: u32,
+) -> bool {
+    let mut hits = [0; WIDE];
+    nearer(cover, depth, origin, depths, |at, near| {
+        let Some(owner) = owners.get_mut(at) else { return };
+        for (near, owner) in near.iter().zip(owner) {
+            for ((near, owner), hit) in near.iter().zip(owner).zip(&mut hits) {
+                *owner = if *near != 0 { id } else { *owner };
+                *hit |= *near;
+            }
+        }
+    });
+    hits != [0; WIDE]
+}
+
+/// Lists the pixels of a triangle with the samples that are nearer than what was there. Whether there are any.
+#[multiversion(targets("x86_64+avx2"))]
+fn collect(
+    cover: &Cover,
+    depth: &Plane,
+    origin: Origin,
+    depths: &mut [Block<i32>],
+    covers: &mut Vec<(usize, u32)>,
+) -> bool {
+    nearer(cover, depth, origin, depths, |at, near| {
+        let mut masks = [0; WIDE];
+        for (s, near) in near.iter().enumerate() {
+            for (near, mask) in near.iter().zip(&mut masks) {
+                *mask |= *near & 1 << s;
+            }
+        }
+        if masks != [0; WIDE] {
+            let found = masks.iter().enumerate().filter(|(_, mask)| **mask != 0);
+            covers.extend(found.map(|(l, mask)| (at * WIDE + l, *mask as u32)));
+        }
+    });
+    !covers.is_empty()
+}
+
+/// Keeps the depths of a triangle's samples where they are nearer than what was there, and calls `found` for each
+/// block with a word for each sample: -1 where it is, otherwise 0.
+#[inline(always)]
+fn nearer(
+    cover: &Cover,
+    depth: &Plane,
+    origin: Origin,
+    depths: &mut [Block<i32>],
+    mut found: impl FnMut(usize, &Block<i32>),
+) {
+    let offset = |s: usize, axis: usize| OFFSETS[s][axis] as f32 / SUBPIXEL as f32;
+    // The part of the depth that is the same all the way up a column.
+    let column = |x: usize| {
+        let mut parts = [[0.0; WIDE]; SAMPLES];
+        for (s, parts) in parts.iter_mut().enumerate() {
+            for (l, part) in parts.iter_mut().enumerate() {
+                let x = (origin.x + x * WIDE + l) as f32 + offset(s, 0);
+                *part = f64::from(fused(depth.dx, x, depth.origin));
+            }
+        }
+        parts
+    };
+    cover.blocks(column, |parts, x, y, signs| {
+        let at = y * ACROSS + x;
+        let Some(depths) = depths.get_mut(at) else { return };
+        let mut near = [[0; WIDE]; SAMPLES];
+        for s in 0..SAMPLES {
+            // As `Plane::at`, in 64 bits until its end.
+            let part = f64::from(depth.dy) * f64::from((origin.y + y) as f32 + offset(s, 1));
+            for l in 0..WIDE {
+                let z = quantise((part + parts[s][l]) as f32);
+                let nearer = signs[s][l] >= 0 && z < depths[s][l];
+                near[s][l] = -i32::from(nearer);
+                depths[s][l] = if nearer { z } else { depths[s][l] };
+            }
+        }
+        found(at, &near);
+    });
 }
 
 /// The mean of a pixel's samples, halves rounded up.
@@ -233,10 +323,24 @@ fn mean(samples: &[[u8; 3]; SAMPLES]) -> [u8; 3] {
 
 /// Depth 0..1 to 24 bits.
 #[inline(always)]
-fn quantise(z: f32) -> u32 {
+fn quantise(z: f32) -> i32 {
     let low = if z > 0.0 { z } else { 0.0 };
     let z = if low < 1.0 { low } else { 1.0 };
-    (z * FAR as f32) as i32 as u32
+    (z * FAR as f32) as i32
+}
+
+/// Lays a colour over the samples `passed` of a pixel.
+fn lay(color: [u8; 4], passed: u32, below: &mut [[u8; 3]; SAMPLES]) {
+    let [first, others @ ..] = *below;
+    if passed == FULL && others == [first; SAMPLES - 1] {
+        *below = [over(color, first); SAMPLES];
+        return;
+    }
+    for (s, below) in below.iter_mut().enumerate() {
+        if passed >> s & 1 != 0 {
+            *below = over(color, *below);
+        }
+    }
 }
 
 /// `source` over `below`, in 8 bits and without decoding the gamma: the reference rounds each of

@@ -18,14 +18,16 @@ pub(crate) struct Fixed {
 }
 
 impl Fixed {
+    /// The farthest that a corner may lie. Those within the model bound project to less, at any size; this keeps the
+    /// arithmetic in range.
+    const FAR: u32 = 1_500_000;
+
     /// Snaps the corners; `None` for a triangle that shows its back or its edge.
     #[inline]
     pub(crate) fn front([a, b, c]: &[Vertex; 3]) -> Option<Self> {
-        /// Corners within the model bound project to far less; this keeps the arithmetic in range.
-        const FAR: u32 = 1 << 22;
         let snap = |v: f32| round(v * SUBPIXEL as f32);
         let fixed = Self { x: [a.x, b.x, c.x].map(snap), y: [a.y, b.y, c.y].map(snap) };
-        if fixed.x.iter().chain(&fixed.y).any(|v| v.unsigned_abs() > FAR) {
+        if fixed.x.iter().chain(&fixed.y).any(|v| v.unsigned_abs() > Self::FAR) {
             return None;
         }
         let side = |v: [i32; 3], i: usize| i64::from(v[i] - v[0]);
@@ -44,9 +46,34 @@ impl Fixed {
 /// A value that is linear over the screen: its value at the origin and its slopes.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Plane {
-    origin: f32,
-    dx: f32,
-    dy: f32,
+    pub(crate) origin: f32,
+    pub(crate) dx: f32,
+    pub(crate) dy: f32,
+}
+
+/// Several of them, value by value.
+#[derive(Debug, Clone)]
+pub(crate) struct Planes<const N: usize> {
+    origin: [f32; N],
+    dx: [f32; N],
+    dy: [f32; N],
+}
+
+impl<const N: usize> Planes<N> {
+    #[inline(always)]
+    pub(crate) fn get(&self, index: usize) -> Plane {
+        Plane { origin: self.origin[index], dx: self.dx[index], dy: self.dy[index] }
+    }
+
+    /// All values at a point of the screen.
+    #[inline(always)]
+    pub(crate) fn at(&self, x: f32, y: f32) -> [f32; N] {
+        let mut values = [0.0; N];
+        for (i, value) in values.iter_mut().enumerate() {
+            *value = self.get(i).at(x, y);
+        }
+        values
+    }
 }
 
 impl Plane {
@@ -84,10 +111,22 @@ impl Gradients {
     }
 
     /// The plane through a value at each corner.
+    #[inline(always)]
     pub(crate) fn plane(&self, [b, a, c]: [f32; 3]) -> Plane {
         let (d01, d20) = (a - b, c - a);
         let dx = d01 * self.dy20 - d20 * self.dy01;
         let dy = d20 * self.dx01 - d01 * self.dx20;
         Plane { origin: a - (dx * self.x0 + dy * self.y0), dx, dy }
+    }
+
+    /// The planes through `N` values at each corner.
+    #[inline(always)]
+    pub(crate) fn planes<const N: usize>(&self, [b, a, c]: &[[f32; N]; 3]) -> Planes<N> {
+        let mut planes = Planes { origin: [0.0; N], dx: [0.0; N], dy: [0.0; N] };
+        for i in 0..N {
+            let plane = self.plane([b[i], a[i], c[i]]);
+            (planes.origin[i], planes.dx[i], planes.dy[i]) = (plane.origin, plane.dx, plane.dy);
+        }
+        planes
     }
 }

@@ -1,10 +1,12 @@
 //! Textures as they are sampled: four 8-bit channels, repeated in both directions, filtered between
 //! the four nearest texels, without mipmaps.
 
+use multiversion::multiversion;
+
 use super::limits::MAX_TEXTURE_EDGE;
 use super::picture::{Picture, Pixels};
-use super::project::round;
 use super::refusal::{Checked, Refusal, RefusalCode};
+use super::shade::{LANES, Lane};
 
 /// Which channels of a picture a texture slot takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +58,12 @@ struct Axis {
     /// The length in 1/256 texels.
     scale: f32,
     power_of_two: bool,
+    /// The first texel where there is no coordinate.
+    nowhere: i32,
 }
+
+/// The texels of a batch.
+pub(crate) type Batch = [[u8; 4]; LANES];
 
 /// Refuses a picture that the reference cannot make a texture of.
 pub(crate) fn check(picture: &Picture, channels: Channels, place: &str) -> Checked<()> {
@@ -105,12 +112,18 @@ impl Texture {
         self.opaque
     }
 
-    /// The filtered texel at `uv` (1 is one repeat; v grows upwards from the bottom row).
-    #[inline]
-    pub(crate) fn sample(&self, uv: [f32; 2]) -> [u8; 4] {
-        let width = self.width.len as usize;
-        filter(self.width, self.height, uv, |x, y| self.texels.get(y * width + x).copied().unwrap_or_default())
+    /// The filtered texels at `uv` (1 is one repeat; v grows upwards from the bottom row).
+    pub(crate) fn sample(&self, uv: &[Lane; 2]) -> Batch {
+        sample(self, uv)
     }
+}
+
+#[multiversion(targets("x86_64+avx2"))]
+fn sample(texture: &Texture, uv: &[Lane; 2]) -> Batch {
+    let width = texture.width.len as usize;
+    filter([texture.width, texture.height], uv, |x, y| {
+        texture.texels.get(y as usize * width + x as usize).copied().unwrap_or_default()
+    })
 }
 
 impl<'a> Loose<'a> {
@@ -121,11 +134,10 @@ impl<'a> Loose<'a> {
     }
 
     /// As [`Texture::sample`].
-    #[inline]
-    pub(crate) fn sample(&self, uv: [f32; 2]) -> [u8; 4] {
+    pub(crate) fn sample(&self, uv: &[Lane; 2]) -> Batch {
         let (width, last) = (self.width.len as usize, self.height.len as usize - 1);
-        filter(self.width, self.height, uv, |x, y| {
-            let at = (last - y) * width + x;
+        filter([self.width, self.height], uv, |x, y| {
+            let at = (last - y as usize) * width + x as usize;
             match (&self.picture.pixels, self.channels) {
                 (Pixels::Palette(indices, palette), Channels::Rgb | Channels::Rgba) => {
                     indices.get(at).map_or([0; 4], |i| palette[usize::from(*i)])
@@ -149,69 +161,102 @@ pub(crate) fn is_opaque(picture: &Picture) -> bool {
     }
 }
 
-/// The mean of the four texels around `uv`, weighted by nearness.
+/// Of each place, the mean of the four texels around it, weighted by nearness.
 #[inline(always)]
-fn filter(width: Axis, height: Axis, uv: [f32; 2], texel: impl Fn(usize, usize) -> [u8; 4]) -> [u8; 4] {
-    let (x0, x1, fx) = width.locate(uv[0]);
-    let (y0, y1, fy) = height.locate(uv[1]);
-    let at = |x, y| spread(texel(x, y));
-    let low = lerp(fx, at(x0, y0), at(x1, y0));
-    let high = lerp(fx, at(x0, y1), at(x1, y1));
-    gather(lerp(fy, low, high))
+fn filter([width, height]: [Axis; 2], uv: &[Lane; 2], texel: impl Fn(i32, i32) -> [u8; 4]) -> Batch {
+    let (x, y) = (width.locate(&uv[0]), height.locate(&uv[1]));
+    let mut around = [[[0; 4]; LANES]; 4];
+    for l in 0..LANES {
+        around[0][l] = texel(x.first[l], y.first[l]);
+        around[1][l] = texel(x.second[l], y.first[l]);
+        around[2][l] = texel(x.first[l], y.second[l]);
+        around[3][l] = texel(x.second[l], y.second[l]);
+    }
+    let low = lerp(&x.weight, &around[0], &around[1]);
+    let high = lerp(&x.weight, &around[2], &around[3]);
+    lerp(&y.weight, &low, &high)
+}
+
+/// The two nearest texels of each place along an axis, and the weight of the second in 1/256.
+struct Near {
+    first: [i32; LANES],
+    second: [i32; LANES],
+    weight: [u16; LANES],
 }
 
 impl Axis {
     fn new(len: u32) -> Self {
         let len = len.min(MAX_TEXTURE_EDGE);
-        Self { len: len as i32, scale: (len * 256) as f32, power_of_two: len.is_power_of_two() }
+        Self {
+            len: len as i32,
+            scale: (len * 256) as f32,
+            power_of_two: len.is_power_of_two(),
+            nowhere: if len > 0 { NOWHERE.rem_euclid(len as i32) } else { 0 },
+        }
     }
 
-    /// The two nearest texels and the weight of the second in 1/256. The reference renderer's
-    /// sampler works with 8 bits of fraction; with lengths that are no power of two it drops the
-    /// whole repeats first.
+    /// The reference renderer's sampler works with 8 bits of fraction; with lengths that are no power of two it drops
+    /// the whole repeats first.
     #[inline(always)]
-    fn locate(self, coordinate: f32) -> (usize, usize, u64) {
-        let fraction = if self.power_of_two { coordinate } else { coordinate - floor(coordinate) };
-        let fixed = round(fraction * self.scale).wrapping_sub(128);
-        let whole = fixed >> 8;
-        let first = if self.power_of_two { whole & (self.len - 1) } else { whole.rem_euclid(self.len) };
-        let second = if first + 1 == self.len { 0 } else { first + 1 };
-        (first as usize, second as usize, (fixed & 255) as u64)
+    fn locate(self, coordinates: &Lane) -> Near {
+        let mut near = Near { first: [0; LANES], second: [0; LANES], weight: [0; LANES] };
+        let mut fixed = [0; LANES];
+        if self.power_of_two {
+            for l in 0..LANES {
+                fixed[l] = round(coordinates[l] * self.scale).wrapping_sub(128);
+                near.first[l] = fixed[l] >> 8 & (self.len - 1);
+            }
+        } else {
+            for l in 0..LANES {
+                let fraction = coordinates[l] - floor(coordinates[l]);
+                fixed[l] = round(fraction * self.scale).wrapping_sub(128);
+                let whole = fixed[l] >> 8;
+                let first = if whole < 0 { whole + self.len } else { whole };
+                near.first[l] = if whole == NOWHERE { self.nowhere } else { first };
+            }
+        }
+        for l in 0..LANES {
+            let second = near.first[l] + 1;
+            near.second[l] = if second == self.len { 0 } else { second };
+            near.weight[l] = (fixed[l] & 255) as u16;
+        }
+        near
     }
+}
+
+/// The whole texel of a coordinate that is no number.
+const NOWHERE: i32 = i32::MIN.wrapping_sub(128) >> 8;
+/// Floats from here on do not fit an integer.
+const LARGE: f32 = 2_147_483_648.0;
+
+/// As [`project::round`](super::project::round), without branches.
+#[inline(always)]
+fn round(value: f32) -> i32 {
+    /// Adding this leaves no bits for a fraction.
+    const MAGIC: f64 = 6_755_399_441_055_744.0;
+    let whole = ((f64::from(value) + MAGIC) - MAGIC) as i32;
+    if value.abs() < LARGE { whole } else { i32::MIN }
 }
 
 #[inline(always)]
 fn floor(value: f32) -> f32 {
-    if value.abs() < 4_194_304.0 {
-        let cut = value as i32 as f32;
-        if cut > value { cut - 1.0 } else { cut }
-    } else {
-        value.floor()
+    let cut = value as i32 as f32;
+    let low = if cut > value { cut - 1.0 } else { cut };
+    if value.abs() < LARGE { low } else { value }
+}
+
+/// 8-bit interpolation of each channel, rounded to nearest. Sums fit 16 bits: the weights sum to 256.
+#[inline(always)]
+fn lerp(weights: &[u16; LANES], a: &Batch, b: &Batch) -> Batch {
+    let mut between = [[0; 4]; LANES];
+    for l in 0..LANES {
+        for c in 0..4 {
+            let sum = u16::from(a[l][c]) * (256 - weights[l]) + u16::from(b[l][c]) * weights[l] + 128;
+            between[l][c] = (sum >> 8) as u8;
+        }
     }
+    between
 }
-
-/// The four bytes of a texel in the four 16-bit fields of a word, so that all are filtered at once.
-#[inline(always)]
-fn spread(texel: [u8; 4]) -> u64 {
-    let word = u64::from(u32::from_le_bytes(texel));
-    let word = (word | word << 16) & 0x0000_ffff_0000_ffff;
-    (word | word << 8) & FIELDS
-}
-
-#[inline(always)]
-fn gather(word: u64) -> [u8; 4] {
-    let word = (word | word >> 8) & 0x0000_ffff_0000_ffff;
-    ((word | word >> 16) as u32).to_le_bytes()
-}
-
-/// 8-bit interpolation of each field, rounded to nearest. No field overflows: the weights sum to 256.
-#[inline(always)]
-fn lerp(weight: u64, a: u64, b: u64) -> u64 {
-    (a * (256 - weight) + b * weight + 0x0080_0080_0080_0080) >> 8 & FIELDS
-}
-
-/// The low byte of each 16-bit field.
-const FIELDS: u64 = 0x00ff_00ff_00ff_00ff;
 
 /// The texels of `data` with the last row first.
 fn flipped(data: &[u8], channels: usize, width: u32, texel: impl Fn(&[u8]) -> [u8; 4]) -> Vec<[u8; 4]> {
@@ -248,7 +293,8 @@ mod tests {
         let texture = Texture::build(&picture, take, "t")?;
         let loose = Loose::new(&picture, take, "t")?;
         for uv in [[0.1, 0.2], [0.77, 0.3], [-3.4, 9.9], [0.5, 0.999], [f32::NAN, 1e9]] {
-            assert_eq!(loose.sample(uv), texture.sample(uv));
+            let uv = uv.map(|v| [v; LANES]);
+            assert_eq!(loose.sample(&uv), texture.sample(&uv));
         }
         Ok(texture)
     }
@@ -268,7 +314,7 @@ mod tests {
     #[test]
     fn sampling_repeats_and_blends() {
         let grey = build(1, &[0, 100, 200], 3, Channels::Rgb).unwrap();
-        let at = |u: f32| grey.sample([u, 0.5])[0];
+        let at = |u: f32| grey.sample(&[[u; LANES], [0.5; LANES]])[0][0];
         assert_eq!([at(1.0 / 6.0), at(0.5), at(5.0 / 6.0)], [0, 100, 200]);
         assert_eq!(at(1.0 / 3.0), 50);
         assert_eq!([at(0.0), at(1.0), at(-1.0)], [100; 3]);
@@ -280,7 +326,7 @@ mod tests {
     #[test]
     fn the_bottom_row_is_first() {
         let texture = build(1, &[10, 20], 1, Channels::Rgb).unwrap();
-        assert_eq!(texture.sample([0.5, 0.25])[0], 20);
-        assert_eq!(texture.sample([0.5, 0.75])[0], 10);
+        let at = |v: f32| texture.sample(&[[0.5; LANES], [v; LANES]])[0][0];
+        assert_eq!([at(0.25), at(0.75)], [20, 10]);
     }
 }

@@ -51,11 +51,9 @@ impl Tone {
         let light = if light > 0.0 { light } else { 0.0 };
         let light = if light < 1.0 { light } else { 1.0 };
         let bucket = (light.to_bits() >> SHIFT) as usize;
-        let mut level = self.buckets.get(bucket).copied().unwrap_or(0);
-        while light >= self.thresholds[usize::from(level) + 1] {
-            level += 1;
-        }
-        level
+        let level = self.buckets.get(bucket).copied().unwrap_or(0);
+        // Buckets are narrower than levels: none holds more than one threshold.
+        level + u8::from(light >= self.thresholds[usize::from(level) + 1])
     }
 }
 
@@ -70,6 +68,11 @@ mod tests {
             let light = i as f32 / 100_000.0;
             let exact = 255.0 * libm::pow(f64::from(light), 1.0 / 2.2);
             assert!((f64::from(tone.encode(light)) - exact).abs() < 0.500_1, "{light}");
+        }
+        for bucket in 0..1.0_f32.to_bits() >> SHIFT {
+            let last = f32::from_bits((bucket + 1 << SHIFT) - 1);
+            let inside = tone.thresholds.iter().filter(|t| **t > f32::from_bits(bucket << SHIFT) && **t <= last);
+            assert!(inside.count() <= 1, "{last}");
         }
         assert_eq!([f32::NAN, -1.0, 0.0, 1.0, 2.0, f32::INFINITY].map(|x| tone.encode(x)), [0, 0, 0, 255, 255, 255]);
     }
