@@ -306,7 +306,7 @@ mod tests {
                     for i in 0..triangles.len() {
                         let Some(fixed) = Fixed::front(&vertices.corners(triangles.get(i))) else { continue };
                         let mut hits = 0;
-                        Cover::new(&fixed, origin).pixels(|_, _, _| hits += 1);
+                        Cover::new(&fixed, origin).pixels(|_| (), |(), _, _, _| hits += 1);
                         covered += hits;
                         prop_assert!(hits == 0 || bins.tile(at).contains(&(i as u32)), "triangle {i} left out");
                     }

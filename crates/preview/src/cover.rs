@@ -8,13 +8,6 @@ use super::setup::{Fixed, SUBPIXEL};
 pub(crate) const SAMPLES: usize = 4;
 /// Where the samples lie in the pixel, x and y from its bottom left, in 1/256 pixels.
 pub(crate) const OFFSETS: [[i32; 2]; SAMPLES] = [[96, 32], [224, 96], [32, 160], [160, 224]];
-/// Pixels of a row that are looked at together, a block.
-pub(crate) const WIDE: usize = 8;
-/// Blocks of a tile's row.
-pub(crate) const ACROSS: usize = TILE / WIDE;
-/// One value for each sample of a block, those of one place in the pixel side by side.
-pub(crate) type Block<T> = [[T; WIDE]; SAMPLES];
-
 /// All samples lie on a grid of so many 1/256 pixels. In its steps, what edges come to within a tile fits 32 bits.
 const STEP: i32 = 32;
 /// Steps in a pixel.
@@ -103,69 +96,98 @@ impl Cover {
         self.edges.iter().any(|e| e.most() < 0)
     }
 
-    /// Calls `block` for each block that may hold a covered sample, with what `column` makes of its column of blocks,
-    /// its column and row, and a word for each sample: negative if it lies outside.
+    /// First and last column.
+    pub(crate) fn columns(&self) -> [usize; 2] {
+        self.x
+    }
+
+    /// Calls `pixel` with column, row and a word for each sample of each pixel that may hold a covered one, row by row:
+    /// the word is negative if the sample lies outside. `row` makes what all pixels of a row share.
     #[inline(always)]
-    pub(crate) fn blocks<C>(
-        &self,
-        column: impl Fn(usize) -> C,
-        mut block: impl FnMut(&C, usize, usize, &Block<i32>),
-    ) {
+    pub(crate) fn pixels<R>(&self, row: impl Fn(usize) -> R, mut pixel: impl FnMut(&R, usize, usize, &[i32; SAMPLES])) {
         if self.misses() {
             return;
         }
         let [a, b, c] = self.edges;
         let edges = [a.coarse(), b.coarse(), c.coarse()];
-        let mut lanes = [[0; WIDE]; 3];
-        let mut samples = [[0; SAMPLES]; 3];
-        let mut most = [0; 3];
-        for (i, e) in edges.iter().enumerate() {
-            for (l, lane) in lanes[i].iter_mut().enumerate() {
-                *lane = e.dx * (l as i32 * PIXEL);
+        let samples = edges.map(|e| {
+            let mut steps = [0; SAMPLES];
+            for (step, [x, y]) in steps.iter_mut().zip(OFFSETS) {
+                *step = e.dx * (x / STEP) + e.dy * (y / STEP);
             }
-            for (sample, [x, y]) in samples[i].iter_mut().zip(OFFSETS) {
-                *sample = e.dx * (x / STEP) + e.dy * (y / STEP);
+            steps
+        });
+        // Otherwise the compiler takes the samples apart and computes each in its own way, not four at once.
+        let samples = std::hint::black_box(samples);
+        let narrow = Narrow::of(&edges, &samples);
+        for y in self.y[0]..=self.y[1] {
+            let mut at = edges.map(|e| e.at + e.dy * (y as i32 * PIXEL));
+            let Some([first, last]) = narrow.row(at, self.x) else { continue };
+            for (at, e) in at.iter_mut().zip(&edges) {
+                *at += e.dx * (first as i32 * PIXEL);
             }
-            most[i] = (e.dx * (WIDE as i32 * PIXEL)).max(0) + (e.dy * PIXEL).max(0);
-        }
-        for x in self.x[0] / WIDE..=self.x[1] / WIDE {
-            let made = column(x);
-            for y in self.y[0]..=self.y[1] {
-                let at = |i: usize| {
-                    let e = edges[i];
-                    e.at + e.dx * (x * WIDE) as i32 * PIXEL + e.dy * (y as i32 * PIXEL)
-                };
-                let at = [at(0), at(1), at(2)];
-                if (at[0] + most[0]) | (at[1] + most[1]) | (at[2] + most[2]) < 0 {
-                    continue;
+            let shared = row(y);
+            for x in first..=last {
+                let mut signs = [0; SAMPLES];
+                for (s, sign) in signs.iter_mut().enumerate() {
+                    // The sign of the three together: negative if any is.
+                    *sign = (at[0] + samples[0][s]) | (at[1] + samples[1][s]) | (at[2] + samples[2][s]);
                 }
-                let mut signs = [[0; WIDE]; SAMPLES];
-                for (s, signs) in signs.iter_mut().enumerate() {
-                    let [a, b, c] = [at[0] + samples[0][s], at[1] + samples[1][s], at[2] + samples[2][s]];
-                    for (l, sign) in signs.iter_mut().enumerate() {
-                        // The sign of the three together: negative if any is.
-                        *sign = (a + lanes[0][l]) | (b + lanes[1][l]) | (c + lanes[2][l]);
-                    }
+                if (signs[0] & signs[1] & signs[2] & signs[3]) >= 0 {
+                    pixel(&shared, x, y, &signs);
                 }
-                block(&made, x, y, &signs);
+                for (at, e) in at.iter_mut().zip(&edges) {
+                    *at += e.dx * PIXEL;
+                }
             }
         }
     }
+}
 
-    /// Calls `pixel` with column, row and sample mask of each pixel with a covered sample.
-    #[cfg(test)]
-    pub(crate) fn pixels(&self, mut pixel: impl FnMut(usize, usize, u32)) {
-        self.blocks(
-            |_| (),
-            |(), x, y, signs| {
-                for l in 0..WIDE {
-                    let mask = (0..SAMPLES).map(|s| u32::from(signs[s][l] >= 0) << s).sum();
-                    if mask != 0 {
-                        pixel(x * WIDE + l, y, mask);
-                    }
+/// Finds the columns of a row that a triangle can cover.
+struct Narrow {
+    /// The most that a sample adds to an edge's value at its pixel.
+    most: [i32; 3],
+    /// Edge by edge, a pixel for each unit of its value; infinite for edges along the row.
+    pixels: [f32; 3],
+}
+
+impl Narrow {
+    fn of(edges: &[Coarse; 3], samples: &[[i32; SAMPLES]; 3]) -> Self {
+        Self {
+            most: samples.map(|[a, b, c, d]| a.max(b).max(c.max(d))),
+            pixels: edges.map(|e| 1.0 / (e.dx * PIXEL) as f32),
+        }
+    }
+
+    /// First and last column, or one more, of those `within` whose pixels can be covered, given the edges' values at
+    /// the start of the row.
+    #[inline(always)]
+    fn row(&self, at: [i32; 3], within: [usize; 2]) -> Option<[usize; 2]> {
+        /// Narrower boxes are gone through faster than they are narrowed.
+        const FEW: usize = 4;
+        let [mut first, mut last] = within;
+        if last - first < FEW {
+            return Some(within);
+        }
+        for i in 0..3 {
+            let value = at[i] + self.most[i];
+            let pixels = self.pixels[i];
+            // Where the edge is crossed; rounding errs by far less than a pixel.
+            let cross = -(value as f32) * pixels;
+            if pixels.is_infinite() {
+                if value < 0 {
+                    return None;
                 }
-            },
-        );
+            } else if pixels > 0.0 {
+                first = first.max((cross - 1.0) as usize);
+            } else if cross < 0.0 {
+                return None;
+            } else {
+                last = last.min((cross + 1.0) as usize);
+            }
+        }
+        (first <= last).then_some([first, last])
     }
 }
 
@@ -178,7 +200,12 @@ mod tests {
 
     fn masks(x: [i32; 3], y: [i32; 3]) -> Vec<u32> {
         let mut masks = vec![0; TILE * TILE];
-        Cover::new(&Fixed { x, y }, Origin { x: 0, y: 0 }).pixels(|x, y, mask| masks[y * TILE + x] = mask);
+        Cover::new(&Fixed { x, y }, Origin { x: 0, y: 0 }).pixels(
+            |_| (),
+            |(), x, y, signs| {
+                masks[y * TILE + x] = (0..SAMPLES).map(|s| u32::from(signs[s] >= 0) << s).sum();
+            },
+        );
         masks
     }
 

@@ -2,7 +2,7 @@
 
 use multiversion::multiversion;
 
-use super::cover::{ACROSS, Block, Cover, OFFSETS, SAMPLES, WIDE};
+use super::cover::{Cover, OFFSETS, SAMPLES};
 use super::limits::Watch;
 use super::paint::Paint;
 use super::project::{TILE, Vertices, fused};
@@ -11,13 +11,11 @@ use super::setup::{Fixed, Gradients, Plane, SUBPIXEL};
 use super::shade::{Fragment, LANES, Planes, Shader};
 
 /// The depth of an empty sample: 24 bits.
-const FAR: i32 = (1 << 24) - 1;
+const FAR: f32 = 16_777_215.0;
 /// No triangle.
 const NONE: u32 = u32::MAX;
 /// All samples of a pixel.
 const FULL: u32 = (1 << SAMPLES) - 1;
-/// Blocks of a tile.
-const BLOCKS: usize = ACROSS * TILE;
 
 /// What a view's tiles are drawn from.
 pub(crate) struct Scene<'a> {
@@ -31,10 +29,9 @@ pub(crate) struct Scene<'a> {
 
 /// The samples of a tile, and the triangles seen in it.
 pub(crate) struct Tile {
-    /// Of each block, row by row.
-    depth: Vec<Block<i32>>,
+    depth: Vec<[f32; SAMPLES]>,
     /// Of opaque scenes: which of `seen` is nearest.
-    owner: Vec<Block<u32>>,
+    owner: Vec<[u32; SAMPLES]>,
     /// Of other scenes: the blended colour of each pixel's samples.
     color: Vec<[[u8; 3]; SAMPLES]>,
     seen: Vec<Seen>,
@@ -43,7 +40,11 @@ pub(crate) struct Tile {
     fragments: Vec<Fragment>,
     colors: Vec<[u8; 4]>,
     covers: Vec<(usize, u32)>,
+    columns: Columns,
 }
+
+/// Of each column and sample, the part of a triangle's depth that is the same all the way up.
+type Columns = [[f64; SAMPLES]; TILE];
 
 /// A triangle of the tile, its attribute planes drawn up when first shaded.
 struct Seen {
@@ -62,14 +63,15 @@ pub(crate) struct Origin {
 impl Tile {
     pub(crate) fn new() -> Self {
         Self {
-            depth: vec![[[FAR; WIDE]; SAMPLES]; BLOCKS],
-            owner: vec![[[NONE; WIDE]; SAMPLES]; BLOCKS],
+            depth: vec![[FAR; SAMPLES]; TILE * TILE],
+            owner: vec![[NONE; SAMPLES]; TILE * TILE],
             color: vec![[[255; 3]; SAMPLES]; TILE * TILE],
             seen: Vec::new(),
             planes: Vec::new(),
             fragments: Vec::new(),
             colors: Vec::new(),
             covers: Vec::new(),
+            columns: [[0.0; SAMPLES]; TILE],
         }
     }
 
@@ -87,11 +89,11 @@ impl Tile {
         if list.is_empty() {
             return None;
         }
-        self.depth.fill([[FAR; WIDE]; SAMPLES]);
+        self.depth.fill([FAR; SAMPLES]);
         self.seen.clear();
         self.planes.clear();
         if scene.opaque {
-            self.owner.fill([[NONE; WIDE]; SAMPLES]);
+            self.owner.fill([NONE; SAMPLES]);
         } else {
             self.color.fill([[255; 3]; SAMPLES]);
         }
@@ -113,10 +115,11 @@ impl Tile {
         let depth = gradients.plane(corners.map(|corner| corner.z));
         let cover = Cover::new(&fixed, origin);
         let id = self.seen.len() as u32;
+        let part = Part { cover, depth, origin };
         let hit = if scene.opaque {
-            claim(&cover, &depth, origin, &mut self.depth, &mut self.owner, id)
+            claim(&part, &mut self.columns, &mut self.depth, &mut self.owner, id)
         } else {
-            collect(&cover, &depth, origin, &mut self.depth, &mut self.covers)
+            collect(&part, &mut self.columns, &mut self.depth, &mut self.covers)
         };
         if hit {
             self.seen.push(Seen { triangle, gradients, planes: NONE });
@@ -205,16 +208,10 @@ impl Tile {
 
 /// Calls `pixel` with the place and the samples of each pixel in which something is seen, row by row.
 #[inline(always)]
-fn for_pixels(owners: &[Block<u32>], mut pixel: impl FnMut(usize, [u32; SAMPLES])) {
-    for (i, block) in owners.iter().enumerate() {
-        if block.as_flattened().iter().all(|owner| *owner == NONE) {
-            continue;
-        }
-        for l in 0..WIDE {
-            let owner = [block[0][l], block[1][l], block[2][l], block[3][l]];
-            if owner != [NONE; SAMPLES] {
-                pixel(i * WIDE + l, owner);
-            }
+fn for_pixels(owners: &[[u32; SAMPLES]], mut pixel: impl FnMut(usize, [u32; SAMPLES])) {
+    for (at, owner) in owners.iter().enumerate() {
+        if *owner != [NONE; SAMPLES] {
+            pixel(at, *owner);
         }
     }
 }
@@ -225,88 +222,82 @@ fn alone([a, b, c, d]: [u32; SAMPLES]) -> bool {
     a == b && a == c && a == d
 }
 
+/// What a triangle is drawn from in a tile.
+struct Part {
+    cover: Cover,
+    depth: Plane,
+    origin: Origin,
+}
+
 /// Gives a triangle's samples that are nearer than what was there to `id`. Whether there are any.
 #[multiversion(targets("x86_64+avx2"))]
 fn claim(
-    cover: &Cover,
-    depth: &Plane,
-    origin: Origin,
-    depths: &mut [Block<i32>],
-    owners: &mut [Block<u32>],
+    part: &Part,
+    columns: &mut Columns,
+    depths: &mut [[f32; SAMPLES]],
+    owners: &mut [[u32; SAMPLES]],
     id: u32,
 ) -> bool {
-    let mut hits = [0; WIDE];
-    nearer(cover, depth, origin, depths, |at, near| {
+    let mut hits = [0; SAMPLES];
+    nearer(part, columns, depths, |at, near| {
         let Some(owner) = owners.get_mut(at) else { return };
-        for (near, owner) in near.iter().zip(owner) {
-            for ((near, owner), hit) in near.iter().zip(owner).zip(&mut hits) {
-                *owner = if *near != 0 { id } else { *owner };
-                *hit |= *near;
-            }
+        for ((near, owner), hit) in near.iter().zip(owner).zip(&mut hits) {
+            *owner ^= (*owner ^ id) & *near;
+            *hit |= *near;
         }
     });
-    hits != [0; WIDE]
+    hits != [0; SAMPLES]
 }
 
 /// Lists the pixels of a triangle with the samples that are nearer than what was there. Whether there are any.
 #[multiversion(targets("x86_64+avx2"))]
-fn collect(
-    cover: &Cover,
-    depth: &Plane,
-    origin: Origin,
-    depths: &mut [Block<i32>],
-    covers: &mut Vec<(usize, u32)>,
-) -> bool {
-    nearer(cover, depth, origin, depths, |at, near| {
-        let mut masks = [0; WIDE];
-        for (s, near) in near.iter().enumerate() {
-            for (near, mask) in near.iter().zip(&mut masks) {
-                *mask |= *near & 1 << s;
-            }
-        }
-        if masks != [0; WIDE] {
-            let found = masks.iter().enumerate().filter(|(_, mask)| **mask != 0);
-            covers.extend(found.map(|(l, mask)| (at * WIDE + l, *mask as u32)));
+fn collect(part: &Part, columns: &mut Columns, depths: &mut [[f32; SAMPLES]], covers: &mut Vec<(usize, u32)>) -> bool {
+    nearer(part, columns, depths, |at, near| {
+        let mask = (near[0] & 1) | (near[1] & 2) | (near[2] & 4) | (near[3] & 8);
+        if mask != 0 {
+            covers.push((at, mask));
         }
     });
     !covers.is_empty()
 }
 
-/// Keeps the depths of a triangle's samples where they are nearer than what was there, and calls `found` for each
-/// block with a word for each sample: -1 where it is, otherwise 0.
+/// Keeps the depths of a triangle's samples where they are nearer than what was there. Calls `found` for each pixel
+/// with a word for each sample: all ones where it is nearer, otherwise 0.
 #[inline(always)]
 fn nearer(
-    cover: &Cover,
-    depth: &Plane,
-    origin: Origin,
-    depths: &mut [Block<i32>],
-    mut found: impl FnMut(usize, &Block<i32>),
+    part: &Part,
+    columns: &mut Columns,
+    depths: &mut [[f32; SAMPLES]],
+    mut found: impl FnMut(usize, &[u32; SAMPLES]),
 ) {
-    let offset = |s: usize, axis: usize| OFFSETS[s][axis] as f32 / SUBPIXEL as f32;
-    // The part of the depth that is the same all the way up a column.
-    let column = |x: usize| {
-        let mut parts = [[0.0; WIDE]; SAMPLES];
-        for (s, parts) in parts.iter_mut().enumerate() {
-            for (l, part) in parts.iter_mut().enumerate() {
-                let x = (origin.x + x * WIDE + l) as f32 + offset(s, 0);
-                *part = f64::from(fused(depth.dx, x, depth.origin));
-            }
-        }
-        parts
+    let Part { cover, depth, origin } = part;
+    let place = |from: usize, at: usize, s: usize, axis: usize| {
+        (from + at) as i32 as f32 + OFFSETS[s][axis] as f32 / SUBPIXEL as f32
     };
-    cover.blocks(column, |parts, x, y, signs| {
-        let at = y * ACROSS + x;
-        let Some(depths) = depths.get_mut(at) else { return };
-        let mut near = [[0; WIDE]; SAMPLES];
+    let [first, last] = cover.columns();
+    for x in first..=last {
         for s in 0..SAMPLES {
-            // As `Plane::at`, in 64 bits until its end.
-            let part = f64::from(depth.dy) * f64::from((origin.y + y) as f32 + offset(s, 1));
-            for l in 0..WIDE {
-                let z = quantise((part + parts[s][l]) as f32);
-                let nearer = signs[s][l] >= 0 && z < depths[s][l];
-                near[s][l] = -i32::from(nearer);
-                depths[s][l] = if nearer { z } else { depths[s][l] };
-            }
+            columns[x % TILE][s] = f64::from(fused(depth.dx, place(origin.x, x, s, 0), depth.origin));
+        }
+    }
+    // Together as `Plane::at`, in 64 bits until the end.
+    let row = |y: usize| {
+        let mut rise = [0.0; SAMPLES];
+        for (s, rise) in rise.iter_mut().enumerate() {
+            *rise = f64::from(depth.dy) * f64::from(place(origin.y, y, s, 1));
+        }
+        rise
+    };
+    cover.pixels(row, |rise, x, y, signs| {
+        let at = y * TILE + x;
+        let Some(depths) = depths.get_mut(at) else { return };
+        let column = &columns[x % TILE];
+        let mut near = [0; SAMPLES];
+        for s in 0..SAMPLES {
+            let z = quantise((rise[s] + column[s]) as f32);
+            let z = if signs[s] >= 0 { z } else { f32::INFINITY };
+            near[s] = u32::from(z < depths[s]).wrapping_neg();
+            depths[s] = if z < depths[s] { z } else { depths[s] };
         }
         found(at, &near);
     });
@@ -321,12 +312,16 @@ fn mean(samples: &[[u8; 3]; SAMPLES]) -> [u8; 3] {
     })
 }
 
-/// Depth 0..1 to 24 bits.
+/// Depth 0..1 to a whole number of 24 bits, rounded down. All are kept as floats: vectors of these need no conversion.
 #[inline(always)]
-fn quantise(z: f32) -> i32 {
+fn quantise(z: f32) -> f32 {
+    /// From here on, floats have no fraction; adding it rounds what is smaller.
+    const WHOLE: f32 = 8_388_608.0;
     let low = if z > 0.0 { z } else { 0.0 };
-    let z = if low < 1.0 { low } else { 1.0 };
-    (z * FAR as f32) as i32
+    let z = (if low < 1.0 { low } else { 1.0 }) * FAR;
+    let near = (z + WHOLE) - WHOLE;
+    let down = if near > z { near - 1.0 } else { near };
+    if z < WHOLE { down } else { z }
 }
 
 /// Lays a colour over the samples `passed` of a pixel.

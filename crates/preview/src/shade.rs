@@ -192,17 +192,23 @@ impl<'a> Shader<'a> {
             let e = 1.0 - vh[l];
             e * e * e * e * e
         });
-        three(|i| {
-            each(|l| {
-                let base = base[i][l];
-                let matte = base * (1.0 - FLOOR) * (1.0 - metallic[l]);
-                let f0 = FLOOR + (base - FLOOR) * metallic[l];
-                let fresnel = f0 + (1.0 - f0) * edge[l];
-                let light = (1.0 - fresnel) * matte / PI + fresnel * mirror[l];
-                nl[l] * LIGHT * light + base * AMBIENT
-            })
-        })
+        let [r, g, b] = base;
+        let lit = [channel(r, metallic, &nl, &mirror, &edge), channel(g, metallic, &nl, &mirror, &edge)];
+        [lit[0], lit[1], channel(b, metallic, &nl, &mirror, &edge)]
     }
+}
+
+/// One colour of a surface in light: its base, the light's angle, and what it mirrors and at its edge.
+#[inline(always)]
+fn channel(base: &Lane, metallic: &Lane, nl: &Lane, mirror: &Lane, edge: &Lane) -> Lane {
+    each(|l| {
+        let base = base[l];
+        let matte = base * (1.0 - FLOOR) * (1.0 - metallic[l]);
+        let f0 = FLOOR + (base - FLOOR) * metallic[l];
+        let fresnel = f0 + (1.0 - f0) * edge[l];
+        let light = (1.0 - fresnel) * matte / PI + fresnel * mirror[l];
+        nl[l] * LIGHT * light + base * AMBIENT
+    })
 }
 
 /// The colours of fragments with these values, normals and texels.
@@ -237,6 +243,8 @@ struct Site<'a> {
     alike: bool,
     x: Lane,
     y: Lane,
+    /// The way to the other column and row of the pixel's 2x2 block: 1 or -1.
+    step: [Lane; 2],
 }
 
 impl<'a> Site<'a> {
@@ -245,7 +253,8 @@ impl<'a> Site<'a> {
         let (first, fallback) = (fragments.first()?, all.first()?);
         let planes = all.get(first.planes as usize).unwrap_or(fallback);
         let [x, y] = [first.x, first.y].map(|at| [f32::from(at) + 0.5; LANES]);
-        let mut site = Self { planes: [planes; LANES], alike: true, x, y };
+        let step = [first.x, first.y].map(|at| [way(at); LANES]);
+        let mut site = Self { planes: [planes; LANES], alike: true, x, y, step };
         for (l, fragment) in fragments.iter().enumerate().take(LANES) {
             if fragment.planes != first.planes {
                 site.planes[l] = all.get(fragment.planes as usize).unwrap_or(fallback);
@@ -253,9 +262,16 @@ impl<'a> Site<'a> {
             }
             site.x[l] = f32::from(fragment.x) + 0.5;
             site.y[l] = f32::from(fragment.y) + 0.5;
+            (site.step[0][l], site.step[1][l]) = (way(fragment.x), way(fragment.y));
         }
         Some(site)
     }
+}
+
+/// From a column or row to the other one of its block.
+#[inline(always)]
+fn way(at: u16) -> f32 {
+    if at & 1 == 0 { 1.0 } else { -1.0 }
 }
 
 /// The values of vertices at the fragments of a batch.
@@ -302,34 +318,24 @@ fn values(site: &Site<'_>, x: &Lane, y: &Lane, slots: usize) -> Values {
 /// over the pixel's 2x2 block stand in for tangents.
 fn mapped_normal(site: &Site<'_>, here: &Values, texels: &[[u8; 4]; LANES]) -> Lanes3 {
     // The other pixel of the block's row, and of its column.
-    let (beside, above) = (each(|l| other(site.x[l])), each(|l| other(site.y[l])));
+    let beside = each(|l| site.x[l] + site.step[0][l]);
+    let above = each(|l| site.y[l] + site.step[1][l]);
     let (aside, upwards) = (values(site, &beside, &site.y, COLOR), values(site, &site.x, &above, COLOR));
-    bent([&site.x, &site.y], here, &aside, &upwards, texels)
-}
-
-/// The centre of the other pixel of two.
-#[inline(always)]
-fn other(center: f32) -> f32 {
-    if is_first(center) { center + 1.0 } else { center - 1.0 }
-}
-
-/// Whether a pixel's centre is that of the first of two.
-#[inline(always)]
-fn is_first(center: f32) -> bool {
-    center as i32 & 1 == 0
+    bent(&site.step, here, &aside, &upwards, texels)
 }
 
 /// [`mapped_normal`], given the values at the pixel beside and at the one above or below.
 #[multiversion(targets("x86_64+avx2"))]
-fn bent(centers: [&Lane; 2], here: &Values, aside: &Values, upwards: &Values, texels: &[[u8; 4]; LANES]) -> Lanes3 {
+fn bent(steps: &[Lane; 2], here: &Values, aside: &Values, upwards: &Values, texels: &[[u8; 4]; LANES]) -> Lanes3 {
     let n = normalize(&here.take(NORMAL));
-    let slope = |slot: usize, centers: &Lane, there: &Values| {
+    let slope = |slot: usize, steps: &Lane, there: &Values| {
         let (here, there) = (&here.0[slot], &there.0[slot]);
-        each(|l| if is_first(centers[l]) { there[l] - here[l] } else { here[l] - there[l] })
+        each(|l| if steps[l] > 0.0 { there[l] - here[l] } else { here[l] - there[l] })
     };
-    let [x, y] = centers;
+    let [x, y] = steps;
     let (pos_dx, pos_dy) = (three(|i| slope(POSITION + i, x, aside)), three(|i| slope(POSITION + i, y, upwards)));
-    let (uv_dx, uv_dy) = ([slope(UV, x, aside), slope(UV + 1, x, aside)], [slope(UV, y, upwards), slope(UV + 1, y, upwards)]);
+    let (uv_dx, uv_dy) =
+        ([slope(UV, x, aside), slope(UV + 1, x, aside)], [slope(UV, y, upwards), slope(UV + 1, y, upwards)]);
     let tangent = three(|i| {
         each(|l| {
             let area = uv_dx[0][l] * uv_dy[1][l] - uv_dy[0][l] * uv_dx[1][l];
@@ -381,7 +387,11 @@ fn each(value: impl Fn(usize) -> f32) -> Lane {
 
 #[inline(always)]
 fn three(value: impl Fn(usize) -> Lane) -> Lanes3 {
-    [value(0), value(1), value(2)]
+    let mut lanes = [[0.0; LANES]; 3];
+    for (i, lane) in lanes.iter_mut().enumerate() {
+        *lane = value(i);
+    }
+    lanes
 }
 
 #[inline(always)]

@@ -229,19 +229,22 @@ const NOWHERE: i32 = i32::MIN.wrapping_sub(128) >> 8;
 /// Floats from here on do not fit an integer.
 const LARGE: f32 = 2_147_483_648.0;
 
-/// As [`project::round`](super::project::round), without branches.
+/// Adding this to a number leaves no bits for a fraction, and its integer in the lowest ones.
+const MAGIC: f64 = 6_755_399_441_055_744.0;
+
+/// As [`project::round`](super::project::round), without branches and checked conversions, which keep the compiler from
+/// working on several at once.
 #[inline(always)]
 fn round(value: f32) -> i32 {
-    /// Adding this leaves no bits for a fraction.
-    const MAGIC: f64 = 6_755_399_441_055_744.0;
-    let whole = ((f64::from(value) + MAGIC) - MAGIC) as i32;
-    if value.abs() < LARGE { whole } else { i32::MIN }
+    let whole = (f64::from(value) + MAGIC).to_bits() as u32;
+    if value.abs() < LARGE { whole.cast_signed() } else { i32::MIN }
 }
 
 #[inline(always)]
 fn floor(value: f32) -> f32 {
-    let cut = value as i32 as f32;
-    let low = if cut > value { cut - 1.0 } else { cut };
+    let exact = f64::from(value);
+    let near = (exact + MAGIC) - MAGIC;
+    let low = (if near > exact { near - 1.0 } else { near }) as f32;
     if value.abs() < LARGE { low } else { value }
 }
 
