@@ -202,18 +202,21 @@ fn first_fault(faults: TextureSlots<Refusal>) -> Option<Refusal> {
     normal.or(occlusion).or(emissive).or(base_color).or(metallic_roughness)
 }
 
-/// One view at full size from its tiles: RGB, rows from the top.
+/// One view at full size from its tiles: RGB, rows from the top, of each the even pixels and then the odd ones.
 fn join(tiles: &[Option<Vec<[u8; 3]>>], edge: usize) -> Vec<u8> {
-    let across = edge.div_ceil(TILE);
+    let (across, half) = (edge.div_ceil(TILE), edge / 2);
     let mut image = vec![255; edge * edge * CHANNELS];
     for (i, tile) in tiles.iter().enumerate() {
         let Some(pixels) = tile else { continue };
         let (x0, y0) = (i % across * TILE, i / across * TILE);
-        let width = TILE.min(edge - x0);
+        let width = TILE.min(edge - x0) / 2;
         for (row, line) in pixels.chunks_exact(TILE).enumerate().take(edge - y0) {
-            let at = ((edge - 1 - y0 - row) * edge + x0) * CHANNELS;
-            if let (Some(target), Some(line)) = (image.get_mut(at..at + width * CHANNELS), line.get(..width)) {
-                target.copy_from_slice(line.as_flattened());
+            let first = (edge - 1 - y0 - row) * edge + x0 / 2;
+            for (part, at) in line.chunks_exact(TILE / 2).zip([first, first + half]) {
+                let target = image.get_mut(at * CHANNELS..(at + width) * CHANNELS);
+                if let (Some(target), Some(part)) = (target, part.get(..width)) {
+                    target.copy_from_slice(part.as_flattened());
+                }
             }
         }
     }

@@ -76,7 +76,7 @@ impl Tile {
     }
 
     /// Draws the triangles of `list` in order. The result is the tile's pixels, row by row from the
-    /// bottom; `None` if all are white.
+    /// bottom, of each row the even ones and then the odd ones; `None` if all are white.
     pub(crate) fn draw(
         &mut self,
         scene: &Scene<'_>,
@@ -180,7 +180,7 @@ impl Tile {
         let mut colors = self.colors.iter().map(|[r, g, b, _]| [*r, *g, *b]);
         let mut pixels = vec![[255; 3]; TILE * TILE];
         for_pixels(&owners, |at, owner| {
-            let Some(pixel) = pixels.get_mut(at) else { return };
+            let Some(pixel) = pixels.get_mut(parted(at)) else { return };
             if alone(owner) {
                 *pixel = colors.next().unwrap_or_default();
                 return;
@@ -202,7 +202,13 @@ impl Tile {
     }
 
     fn resolve_colors(&self) -> Vec<[u8; 3]> {
-        self.color.iter().map(mean).collect()
+        let mut pixels = vec![[255; 3]; TILE * TILE];
+        for (at, samples) in self.color.iter().enumerate() {
+            if let Some(pixel) = pixels.get_mut(parted(at)) {
+                *pixel = mean(samples);
+            }
+        }
+        pixels
     }
 }
 
@@ -214,6 +220,13 @@ fn for_pixels(owners: &[[u32; SAMPLES]], mut pixel: impl FnMut(usize, [u32; SAMP
             pixel(at, *owner);
         }
     }
+}
+
+/// Where a pixel is among those of the tile: of its row, even ones come before odd ones.
+#[inline(always)]
+fn parted(at: usize) -> usize {
+    let (x, y) = (at % TILE, at / TILE);
+    y * TILE + x % 2 * (TILE / 2) + x / 2
 }
 
 /// Whether one triangle has all samples of a pixel.

@@ -120,10 +120,8 @@ impl Texture {
 
 #[multiversion(targets("x86_64+avx2"))]
 fn sample(texture: &Texture, uv: &[Lane; 2]) -> Batch {
-    let width = texture.width.len as usize;
-    filter([texture.width, texture.height], uv, |x, y| {
-        texture.texels.get(y as usize * width + x as usize).copied().unwrap_or_default()
-    })
+    let Texture { width, height, texels, .. } = texture;
+    filter([*width, *height], [0, width.len], uv, |at| texels.get(at).copied().unwrap_or_default())
 }
 
 impl<'a> Loose<'a> {
@@ -135,9 +133,9 @@ impl<'a> Loose<'a> {
 
     /// As [`Texture::sample`].
     pub(crate) fn sample(&self, uv: &[Lane; 2]) -> Batch {
-        let (width, last) = (self.width.len as usize, self.height.len as usize - 1);
-        filter([self.width, self.height], uv, |x, y| {
-            let at = (last - y as usize) * width + x as usize;
+        let Self { width, height, .. } = *self;
+        // The picture's rows come from the top.
+        filter([width, height], [(height.len - 1) * width.len, -width.len], uv, |at| {
             match (&self.picture.pixels, self.channels) {
                 (Pixels::Palette(indices, palette), Channels::Rgb | Channels::Rgba) => {
                     indices.get(at).map_or([0; 4], |i| palette[usize::from(*i)])
@@ -161,16 +159,27 @@ pub(crate) fn is_opaque(picture: &Picture) -> bool {
     }
 }
 
-/// Of each place, the mean of the four texels around it, weighted by nearness.
+/// Of each place, the mean of the four texels around it, weighted by nearness; `texel` gives one by its number, that of
+/// the first row's first texel and so many more a row.
 #[inline(always)]
-fn filter([width, height]: [Axis; 2], uv: &[Lane; 2], texel: impl Fn(i32, i32) -> [u8; 4]) -> Batch {
+fn filter(
+    [width, height]: [Axis; 2],
+    [start, line]: [i32; 2],
+    uv: &[Lane; 2],
+    texel: impl Fn(usize) -> [u8; 4],
+) -> Batch {
     let (x, y) = (width.locate(&uv[0]), height.locate(&uv[1]));
-    let mut around = [[[0; 4]; LANES]; 4];
+    let mut places = [[0_u32; LANES]; 4];
     for l in 0..LANES {
-        around[0][l] = texel(x.first[l], y.first[l]);
-        around[1][l] = texel(x.second[l], y.first[l]);
-        around[2][l] = texel(x.first[l], y.second[l]);
-        around[3][l] = texel(x.second[l], y.second[l]);
+        let (low, high) = (start + y.first[l] * line, start + y.second[l] * line);
+        places[0][l] = (low + x.first[l]) as u32;
+        places[1][l] = (low + x.second[l]) as u32;
+        places[2][l] = (high + x.first[l]) as u32;
+        places[3][l] = (high + x.second[l]) as u32;
+    }
+    let mut around = [[[0; 4]; LANES]; 4];
+    for (around, places) in around.as_flattened_mut().iter_mut().zip(places.as_flattened()) {
+        *around = texel(*places as usize);
     }
     let low = lerp(&x.weight, &around[0], &around[1]);
     let high = lerp(&x.weight, &around[2], &around[3]);
