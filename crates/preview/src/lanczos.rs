@@ -28,24 +28,40 @@ pub(crate) struct Taps {
     pub(crate) weights: Vec<i32>,
 }
 
-/// Halves an RGB picture of `edge` x `edge` pixels; `edge` is even. Each of its rows has its even pixels first, then the
-/// odd ones: so the pixels of a weight lie side by side.
+/// A picture to be halved: RGB, row by row from the top.
+pub(crate) trait Source: Sync {
+    /// Pixels a side, an even count.
+    fn edge(&self) -> usize;
+
+    /// The columns of a row that may not be white.
+    fn colored(&self, row: usize) -> Range<usize>;
+
+    /// Copies those columns of a row into a white one, which has the even pixels first, then the odd ones: so the
+    /// pixels of a weight lie side by side.
+    fn copy(&self, row: usize, out: &mut [u8]);
+}
+
+/// Halves a picture.
 ///
 /// Most of a preview is white, and white stays white: only the columns of each row that can hold
 /// something else are filtered.
-pub(crate) fn halve(source: &[u8], edge: usize, threads: Threads) -> Vec<u8> {
+pub(crate) fn halve(source: &impl Source, threads: Threads) -> Vec<u8> {
+    let edge = source.edge();
     let half = edge / SCALE;
     let taps = taps(half);
     let inner = Inner::of(&taps);
     let line = half * CHANNELS;
-    let rows: Vec<&[u8]> = source.chunks_exact(edge * CHANNELS).collect();
-    let spans = threads.map(rows.len(), |row| rows.get(row).map_or(0..0, |row| reached(row, half)));
+    let spans: Vec<Range<usize>> = (0..edge).map(|row| reached(source.colored(row), half)).collect();
     let mut narrow = vec![255; edge * line];
     threads.fill(&mut narrow, ROWS * line, |first, band| {
         let first = first / line;
-        let sources = rows.iter().zip(&spans).skip(first);
-        for ((row, span), out) in sources.zip(band.chunks_exact_mut(line)) {
-            horizontal(row, span, &taps, &inner, out);
+        let mut row = vec![255; edge * CHANNELS];
+        for ((i, span), out) in spans.iter().enumerate().skip(first).zip(band.chunks_exact_mut(line)) {
+            if !span.is_empty() {
+                row.fill(255);
+                source.copy(i, &mut row);
+                horizontal(&row, span, &taps, &inner, out);
+            }
         }
     });
     let mut result = vec![255; half * line];
@@ -73,20 +89,12 @@ impl Inner {
     }
 }
 
-/// The columns of the result, `half` wide, that a row of the source can keep from being white.
-fn reached(row: &[u8], half: usize) -> Range<usize> {
-    let mut reached = half..0;
-    for pixels in row.chunks_exact((half * CHANNELS).max(1)) {
-        let (pixels, _) = pixels.as_chunks::<CHANNELS>();
-        if let Some(first) = pixels.iter().position(|p| *p != [255; CHANNELS]) {
-            let last = pixels.iter().rposition(|p| *p != [255; CHANNELS]).unwrap_or(first);
-            reached = reached.start.min(first)..reached.end.max(last + 1);
-        }
-    }
-    if reached.is_empty() {
+/// The columns of the result, `half` wide, that these of the source can keep from being white.
+fn reached(colored: Range<usize>, half: usize) -> Range<usize> {
+    if colored.is_empty() {
         return 0..0;
     }
-    reached.start.saturating_sub(REACH)..(reached.end + REACH).min(half)
+    (colored.start / SCALE).saturating_sub(REACH)..((colored.end - 1) / SCALE + REACH + 1).min(half)
 }
 
 /// Filters the columns `span` of a row into `out`, white so far.
@@ -244,11 +252,24 @@ mod tests {
         out
     }
 
-    /// The picture as it is given to [`halve`].
-    fn parted(source: &[u8], edge: usize) -> Vec<u8> {
-        let rows = source.as_chunks::<CHANNELS>().0.chunks_exact(edge);
-        let parts = rows.flat_map(|row| row.iter().step_by(2).chain(row.iter().skip(1).step_by(2)));
-        parts.flatten().copied().collect()
+    struct Plain<'a>(&'a [u8], usize);
+
+    impl Source for Plain<'_> {
+        fn edge(&self) -> usize {
+            self.1
+        }
+
+        fn colored(&self, row: usize) -> Range<usize> {
+            let row = &self.0.as_chunks::<CHANNELS>().0[row * self.1..][..self.1];
+            let Some(first) = row.iter().position(|p| *p != [255; 3]) else { return 0..0 };
+            first..row.iter().rposition(|p| *p != [255; 3]).unwrap() + 1
+        }
+
+        fn copy(&self, row: usize, out: &mut [u8]) {
+            let row = &self.0.as_chunks::<CHANNELS>().0[row * self.1..][..self.1];
+            let parts = row.iter().step_by(2).chain(row.iter().skip(1).step_by(2));
+            out.copy_from_slice(&parts.flatten().copied().collect::<Vec<u8>>());
+        }
     }
 
     #[test]
@@ -259,14 +280,14 @@ mod tests {
             let source: Vec<u8> = (0..edge * edge * 3)
                 .map(|i| if inside(i / 3 % edge) && inside(i / 3 / edge) { (i * i % 251) as u8 } else { 255 })
                 .collect();
-            assert_eq!(halve(&parted(&source, edge), edge, ONE), plain(&source, edge), "{from} {to}");
+            assert_eq!(halve(&Plain(&source, edge), ONE), plain(&source, edge), "{from} {to}");
         }
     }
 
     #[test]
     fn flat_pictures_stay_flat() {
         for value in [0, 1, 128, 254, 255] {
-            assert_eq!(halve(&vec![value; 64 * 64 * 3], 64, ONE), vec![value; 32 * 32 * 3]);
+            assert_eq!(halve(&Plain(&[value; 64 * 64 * 3], 64), ONE), vec![value; 32 * 32 * 3]);
         }
     }
 

@@ -108,7 +108,9 @@ impl<'a> Shader<'a> {
     /// Where in the textures up to [`LANES`] fragments lie, each taken at its pixel's centre.
     pub(crate) fn uvs(&self, all: &[Planes], fragments: &[Fragment]) -> [[f32; 2]; LANES] {
         let Some(site) = Site::of(all, fragments) else { return [[0.0; 2]; LANES] };
-        let [u, v] = values(&site, &site.x, &site.y, self.slots()).take(UV);
+        let mut values = Values::default();
+        fill(&mut values, &site, [&site.x, &site.y], self.slots());
+        let [u, v] = values.take(UV);
         std::array::from_fn(|l| [u[l], v[l]])
     }
 
@@ -121,7 +123,8 @@ impl<'a> Shader<'a> {
         sample: impl FnOnce(&[Lane; 2]) -> Texels,
     ) -> [[u8; 4]; LANES] {
         let Some(site) = Site::of(all, fragments) else { return [[0; 4]; LANES] };
-        let values = values(&site, &site.x, &site.y, self.slots());
+        let mut values = Values::default();
+        fill(&mut values, &site, [&site.x, &site.y], self.slots());
         let texels = if self.textured { sample(&values.take(UV)) } else { Texels::default() };
         let normal = match &texels.normal {
             Some(texels) => mapped_normal(&site, &values, texels),
@@ -275,6 +278,7 @@ fn way(at: u16) -> f32 {
 }
 
 /// The values of vertices at the fragments of a batch.
+#[derive(Default)]
 struct Values([Lane; SLOTS]);
 
 impl Values {
@@ -289,10 +293,10 @@ impl Values {
     }
 }
 
-/// The first `slots` values at a point of the screen for each fragment.
+/// Finds the first `slots` values at a point of the screen for each fragment.
 #[multiversion(targets("x86_64+avx2"))]
-fn values(site: &Site<'_>, x: &Lane, y: &Lane, slots: usize) -> Values {
-    let mut values = [[0.0; LANES]; SLOTS];
+fn fill(values: &mut Values, site: &Site<'_>, [x, y]: [&Lane; 2], slots: usize) {
+    let values = &mut values.0;
     if site.alike {
         for (i, value) in values.iter_mut().enumerate().take(slots) {
             let plane = site.planes[0].get(i);
@@ -306,12 +310,11 @@ fn values(site: &Site<'_>, x: &Lane, y: &Lane, slots: usize) -> Values {
             }
         }
     }
-    let [rcp_w, others @ ..] = &mut values;
+    let [rcp_w, others @ ..] = values;
     let w = each(|l| 1.0 / rcp_w[l]);
     for value in others.iter_mut().take(slots - 1) {
         *value = each(|l| value[l] * w[l]);
     }
-    Values(values)
 }
 
 /// The normals from a normal map, in the frame of the surface's own texture coordinates: their slopes
@@ -320,7 +323,9 @@ fn mapped_normal(site: &Site<'_>, here: &Values, texels: &[[u8; 4]; LANES]) -> L
     // The other pixel of the block's row, and of its column.
     let beside = each(|l| site.x[l] + site.step[0][l]);
     let above = each(|l| site.y[l] + site.step[1][l]);
-    let (aside, upwards) = (values(site, &beside, &site.y, COLOR), values(site, &site.x, &above, COLOR));
+    let (mut aside, mut upwards) = (Values::default(), Values::default());
+    fill(&mut aside, site, [&beside, &site.y], COLOR);
+    fill(&mut upwards, site, [&site.x, &above], COLOR);
     bent(&site.step, here, &aside, &upwards, texels)
 }
 
