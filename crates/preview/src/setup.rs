@@ -25,8 +25,8 @@ impl Fixed {
     /// Snaps the corners; `None` for a triangle that shows its back or its edge.
     #[inline]
     pub(crate) fn front([a, b, c]: &[Vertex; 3]) -> Option<Self> {
-        let snap = |v: f32| round(v * SUBPIXEL as f32);
-        let fixed = Self { x: [a.x, b.x, c.x].map(snap), y: [a.y, b.y, c.y].map(snap) };
+        let [x0, x1, x2, y0, y1, y2] = snap([a.x, b.x, c.x, a.y, b.y, c.y]);
+        let fixed = Self { x: [x0, x1, x2], y: [y0, y1, y2] };
         if fixed.x.iter().chain(&fixed.y).any(|v| v.unsigned_abs() > Self::FAR) {
             return None;
         }
@@ -41,6 +41,21 @@ impl Fixed {
         let high = |v: [i32; 3]| v[0].max(v[1]).max(v[2]);
         ([low(self.x), low(self.y)], [high(self.x), high(self.y)])
     }
+}
+
+/// Pixels to 1/256 pixels, as [`round`] does it: together where all are small, as they are but in broken models.
+#[inline(always)]
+fn snap(pixels: [f32; 6]) -> [i32; 6] {
+    /// Adding this leaves no bits for a fraction, and the integer in the lowest ones.
+    const MAGIC: f32 = 12_582_912.0;
+    let mut fixed = [0; 6];
+    let mut large = false;
+    for (fixed, pixels) in fixed.iter_mut().zip(pixels) {
+        let value = pixels * SUBPIXEL as f32;
+        large |= value.abs().to_bits() >= 4_194_304.0_f32.to_bits();
+        *fixed = ((value + MAGIC).to_bits() as i32).wrapping_sub(MAGIC.to_bits() as i32);
+    }
+    if large { pixels.map(|v| round(v * SUBPIXEL as f32)) } else { fixed }
 }
 
 /// A value that is linear over the screen: its value at the origin and its slopes.
@@ -65,10 +80,10 @@ impl<const N: usize> Planes<N> {
         Plane { origin: self.origin[index], dx: self.dx[index], dy: self.dy[index] }
     }
 
-    /// All values at a point of the screen.
+    /// The first `M` values at a point of the screen.
     #[inline(always)]
-    pub(crate) fn at(&self, x: f32, y: f32) -> [f32; N] {
-        let mut values = [0.0; N];
+    pub(crate) fn at<const M: usize>(&self, x: f32, y: f32) -> [f32; M] {
+        let mut values = [0.0; M];
         for (i, value) in values.iter_mut().enumerate() {
             *value = self.get(i).at(x, y);
         }

@@ -62,6 +62,8 @@ const UV: usize = 7;
 const COLOR: usize = 9;
 /// Room for them, a whole number of what the compiler works on at once.
 const SLOTS: usize = 16;
+/// The same for vertices without colours.
+const FEW: usize = 12;
 
 impl<'a> Shader<'a> {
     pub(crate) fn new(model: &'a Model<'_>, view: &View, tone: &'a Tone) -> Self {
@@ -231,10 +233,11 @@ fn color(shader: &Shader<'_>, values: &Values, normal: Lanes3, texels: &Texels) 
         color = times(&color, &[r, g, b]);
         alpha = each(|l| alpha[l] * a[l]);
     }
+    let alpha = to_bytes(&alpha);
     let mut bytes = [[0; 4]; LANES];
     for (l, bytes) in bytes.iter_mut().enumerate() {
         let light = |i: usize| shader.tone.encode(color[i][l]);
-        *bytes = [light(0), light(1), light(2), to_byte(alpha[l])];
+        *bytes = [light(0), light(1), light(2), alpha[l]];
     }
     bytes
 }
@@ -303,10 +306,18 @@ fn fill(values: &mut Values, site: &Site<'_>, [x, y]: [&Lane; 2], slots: usize) 
             *value = each(|l| plane.at(x[l], y[l]));
         }
     } else {
-        for (l, planes) in site.planes.iter().enumerate() {
-            let found = planes.at(x[l], y[l]);
-            for (value, found) in values.iter_mut().zip(found).take(slots) {
-                value[l] = found;
+        // All values of one fragment at once, and then in order of the values.
+        let mut found = [[0.0; SLOTS]; LANES];
+        for (l, (planes, found)) in site.planes.iter().zip(&mut found).enumerate() {
+            if slots <= FEW {
+                found[..FEW].copy_from_slice(&planes.at::<FEW>(x[l], y[l]));
+            } else {
+                *found = planes.at::<SLOTS>(x[l], y[l]);
+            }
+        }
+        for (i, value) in values.iter_mut().enumerate().take(slots) {
+            for (value, found) in value.iter_mut().zip(&found) {
+                *value = found[i];
             }
         }
     }
@@ -370,8 +381,17 @@ fn byte(value: u8) -> f32 {
 
 /// 0..1 to 8 bits, to nearest.
 #[inline(always)]
-fn to_byte(value: f32) -> u8 {
-    (clamp(value, 0.0, 1.0) * 255.0 + 0.5) as u8
+fn to_bytes(values: &Lane) -> [u8; LANES] {
+    /// Adding this leaves no bits for a fraction, and the integer in the lowest ones.
+    const WHOLE: f32 = 8_388_608.0;
+    let mut bytes = [0; LANES];
+    for (byte, value) in bytes.iter_mut().zip(values) {
+        let value = clamp(*value, 0.0, 1.0) * 255.0 + 0.5;
+        let near = (value + WHOLE) - WHOLE;
+        let down = if near > value { near - 1.0 } else { near };
+        *byte = (down + WHOLE).to_bits() as u8;
+    }
+    bytes
 }
 
 /// Within `low` and `high`; NaN gives `low`.
