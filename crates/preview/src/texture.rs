@@ -177,20 +177,22 @@ fn filter(
         places[2][l] = (high + x.first[l]) as u32;
         places[3][l] = (high + x.second[l]) as u32;
     }
-    let mut around = [[[0; 4]; LANES]; 4];
-    for (around, places) in around.as_flattened_mut().iter_mut().zip(places.as_flattened()) {
-        *around = texel(*places as usize);
+    // Otherwise the compiler takes the places apart and computes each on its own.
+    let [a, b, c, d] = std::hint::black_box(places);
+    let mut filtered = [[0; 4]; LANES];
+    for l in 0..LANES {
+        let at = |place: u32| spread(texel(place as usize));
+        let (x, y) = (u64::from(x.weight[l]), u64::from(y.weight[l]));
+        filtered[l] = gather(lerp(y, lerp(x, at(a[l]), at(b[l])), lerp(x, at(c[l]), at(d[l]))));
     }
-    let low = lerp(&x.weight, &around[0], &around[1]);
-    let high = lerp(&x.weight, &around[2], &around[3]);
-    lerp(&y.weight, &low, &high)
+    filtered
 }
 
 /// The two nearest texels of each place along an axis, and the weight of the second in 1/256.
 struct Near {
     first: [i32; LANES],
     second: [i32; LANES],
-    weight: [u16; LANES],
+    weight: [u32; LANES],
 }
 
 impl Axis {
@@ -227,7 +229,7 @@ impl Axis {
         for l in 0..LANES {
             let second = near.first[l] + 1;
             near.second[l] = if second == self.len { 0 } else { second };
-            near.weight[l] = (fixed[l] & 255) as u16;
+            near.weight[l] = (fixed[l] & 255) as u32;
         }
         near
     }
@@ -257,18 +259,28 @@ fn floor(value: f32) -> f32 {
     if value.abs() < LARGE { low } else { value }
 }
 
-/// 8-bit interpolation of each channel, rounded to nearest. Sums fit 16 bits: the weights sum to 256.
+/// The four bytes of a texel in the four 16-bit fields of a word, so that all are filtered at once.
 #[inline(always)]
-fn lerp(weights: &[u16; LANES], a: &Batch, b: &Batch) -> Batch {
-    let mut between = [[0; 4]; LANES];
-    for l in 0..LANES {
-        for c in 0..4 {
-            let sum = u16::from(a[l][c]) * (256 - weights[l]) + u16::from(b[l][c]) * weights[l] + 128;
-            between[l][c] = (sum >> 8) as u8;
-        }
-    }
-    between
+fn spread(texel: [u8; 4]) -> u64 {
+    let word = u64::from(u32::from_le_bytes(texel));
+    let word = (word | word << 16) & 0x0000_ffff_0000_ffff;
+    (word | word << 8) & FIELDS
 }
+
+#[inline(always)]
+fn gather(word: u64) -> [u8; 4] {
+    let word = (word | word >> 8) & 0x0000_ffff_0000_ffff;
+    ((word | word >> 16) as u32).to_le_bytes()
+}
+
+/// 8-bit interpolation of each field, rounded to nearest. No field overflows: the weights sum to 256.
+#[inline(always)]
+fn lerp(weight: u64, a: u64, b: u64) -> u64 {
+    (a * (256 - weight) + b * weight + 0x0080_0080_0080_0080) >> 8 & FIELDS
+}
+
+/// The low byte of each 16-bit field.
+const FIELDS: u64 = 0x00ff_00ff_00ff_00ff;
 
 /// The texels of `data` with the last row first.
 fn flipped(data: &[u8], channels: usize, width: u32, texel: impl Fn(&[u8]) -> [u8; 4]) -> Vec<[u8; 4]> {
