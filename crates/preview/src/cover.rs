@@ -76,6 +76,7 @@ impl Edge {
 }
 
 impl Cover {
+    #[inline(always)]
     pub(crate) fn new(fixed: &Fixed, origin: Origin) -> Self {
         let origin = [origin.x, origin.y].map(|v| v as i32 * SUBPIXEL);
         let (low, high) = fixed.bounds();
@@ -105,6 +106,8 @@ impl Cover {
     /// the word is negative if the sample lies outside. `row` makes what all pixels of a row share.
     #[inline(always)]
     pub(crate) fn pixels<R>(&self, row: impl Fn(usize) -> R, mut pixel: impl FnMut(&R, usize, usize, &[i32; SAMPLES])) {
+        /// Columns from which on rows are narrowed.
+        const FEW: usize = 4;
         if self.misses() {
             return;
         }
@@ -119,10 +122,15 @@ impl Cover {
         });
         // Otherwise the compiler takes the samples apart and computes each in its own way, not four at once.
         let samples = std::hint::black_box(samples);
-        let narrow = Narrow::of(&edges, &samples);
+        // Narrower boxes are gone through faster than they are narrowed.
+        let narrow = (self.x[1] - self.x[0] >= FEW).then(|| Narrow::of(&edges, &samples));
         for y in self.y[0]..=self.y[1] {
             let mut at = edges.map(|e| e.at + e.dy * (y as i32 * PIXEL));
-            let Some([first, last]) = narrow.row(at, self.x) else { continue };
+            let [mut first, mut last] = self.x;
+            if let Some(narrow) = &narrow {
+                let Some(row) = narrow.row(at, self.x) else { continue };
+                [first, last] = row;
+            }
             for (at, e) in at.iter_mut().zip(&edges) {
                 *at += e.dx * (first as i32 * PIXEL);
             }
@@ -164,12 +172,7 @@ impl Narrow {
     /// the start of the row.
     #[inline(always)]
     fn row(&self, at: [i32; 3], within: [usize; 2]) -> Option<[usize; 2]> {
-        /// Narrower boxes are gone through faster than they are narrowed.
-        const FEW: usize = 4;
         let [mut first, mut last] = within;
-        if last - first < FEW {
-            return Some(within);
-        }
         for i in 0..3 {
             let value = at[i] + self.most[i];
             let pixels = self.pixels[i];

@@ -101,28 +101,21 @@ impl Tile {
             if scene.watch.stopped() {
                 return None;
             }
-            for &index in some {
-                self.rasterise(scene, scene.triangles.get(index as usize), origin, paint);
+            if scene.opaque {
+                claim(self, scene, some, origin);
+            } else {
+                some.iter().for_each(|&index| self.overlay(scene, index, origin, paint));
             }
         }
         Some(if scene.opaque { self.resolve_owners(scene, origin, paint) } else { self.resolve_colors() })
     }
 
-    fn rasterise(&mut self, scene: &Scene<'_>, triangle: [u32; 3], origin: Origin, paint: &mut impl Paint) {
-        let corners = scene.vertices.corners(triangle);
-        let Some(fixed) = Fixed::front(&corners) else { return };
-        let gradients = Gradients::new(&corners);
-        let depth = gradients.plane(corners.map(|corner| corner.z));
-        let cover = Cover::new(&fixed, origin);
-        let id = self.seen.len() as u32;
-        let part = Part { cover, depth, origin };
-        let hit = if scene.opaque {
-            claim(&part, &mut self.columns, &mut self.depth, &mut self.owner, id)
-        } else {
-            collect(&part, &mut self.columns, &mut self.depth, &mut self.covers)
-        };
-        if hit {
-            self.seen.push(Seen { triangle, gradients, planes: NONE });
+    /// Draws a triangle that may be seen through.
+    fn overlay(&mut self, scene: &Scene<'_>, index: u32, origin: Origin, paint: &mut impl Paint) {
+        let Some(part) = Part::of(scene, index, origin) else { return };
+        if collect(&part, &mut self.columns, &mut self.depth, &mut self.covers) {
+            let id = self.seen.len() as u32;
+            self.seen.push(part.seen());
             self.blend(scene, id, origin, paint);
         }
     }
@@ -147,6 +140,7 @@ impl Tile {
     }
 
     /// Queues pixel `at` of triangle `id` for shading, with the triangle's planes drawn up.
+    #[inline(always)]
     fn push_fragment(&mut self, scene: &Scene<'_>, id: u32, at: usize, origin: Origin) {
         let Some(seen) = self.seen.get_mut(id as usize) else { return };
         if seen.planes == NONE {
@@ -237,29 +231,49 @@ fn alone([a, b, c, d]: [u32; SAMPLES]) -> bool {
 
 /// What a triangle is drawn from in a tile.
 struct Part {
-    cover: Cover,
+    triangle: [u32; 3],
+    gradients: Gradients,
     depth: Plane,
+    cover: Cover,
     origin: Origin,
 }
 
-/// Gives a triangle's samples that are nearer than what was there to `id`. Whether there are any.
+impl Part {
+    /// `None` for a triangle that is not seen.
+    #[inline(always)]
+    fn of(scene: &Scene<'_>, index: u32, origin: Origin) -> Option<Self> {
+        let triangle = scene.triangles.get(index as usize);
+        let corners = scene.vertices.corners(triangle);
+        let fixed = Fixed::front(&corners)?;
+        let gradients = Gradients::new(&corners);
+        let [a, b, c] = &corners;
+        let depth = gradients.plane([a.z, b.z, c.z]);
+        Some(Self { triangle, gradients, depth, cover: Cover::new(&fixed, origin), origin })
+    }
+
+    fn seen(&self) -> Seen {
+        Seen { triangle: self.triangle, gradients: self.gradients, planes: NONE }
+    }
+}
+
+/// Gives each of these triangles the samples in which it is nearer than what was there.
 #[multiversion(targets("x86_64+avx2"))]
-fn claim(
-    part: &Part,
-    columns: &mut Columns,
-    depths: &mut [[f32; SAMPLES]],
-    owners: &mut [[u32; SAMPLES]],
-    id: u32,
-) -> bool {
-    let mut hits = [0; SAMPLES];
-    nearer(part, columns, depths, |at, near| {
-        let Some(owner) = owners.get_mut(at) else { return };
-        for ((near, owner), hit) in near.iter().zip(owner).zip(&mut hits) {
-            *owner ^= (*owner ^ id) & *near;
-            *hit |= *near;
+fn claim(tile: &mut Tile, scene: &Scene<'_>, triangles: &[u32], origin: Origin) {
+    for &index in triangles {
+        let Some(part) = Part::of(scene, index, origin) else { continue };
+        let id = tile.seen.len() as u32;
+        let mut hits = [0; SAMPLES];
+        nearer(&part, &mut tile.columns, &mut tile.depth, |at, near| {
+            let Some(owner) = tile.owner.get_mut(at) else { return };
+            for ((near, owner), hit) in near.iter().zip(owner).zip(&mut hits) {
+                *owner ^= (*owner ^ id) & *near;
+                *hit |= *near;
+            }
+        });
+        if hits != [0; SAMPLES] {
+            tile.seen.push(part.seen());
         }
-    });
-    hits != [0; SAMPLES]
+    }
 }
 
 /// Lists the pixels of a triangle with the samples that are nearer than what was there. Whether there are any.
@@ -283,7 +297,7 @@ fn nearer(
     depths: &mut [[f32; SAMPLES]],
     mut found: impl FnMut(usize, &[u32; SAMPLES]),
 ) {
-    let Part { cover, depth, origin } = part;
+    let Part { cover, depth, origin, .. } = part;
     let place = |from: usize, at: usize, s: usize, axis: usize| {
         (from + at) as i32 as f32 + OFFSETS[s][axis] as f32 / SUBPIXEL as f32
     };

@@ -23,7 +23,7 @@ impl Fixed {
     const FAR: u32 = 1_500_000;
 
     /// Snaps the corners; `None` for a triangle that shows its back or its edge.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn front([a, b, c]: &[Vertex; 3]) -> Option<Self> {
         let [x0, x1, x2, y0, y1, y2] = snap([a.x, b.x, c.x, a.y, b.y, c.y]);
         let fixed = Self { x: [x0, x1, x2], y: [y0, y1, y2] };
@@ -36,6 +36,7 @@ impl Fixed {
     }
 
     /// The box of the corners: lowest and highest x and y.
+    #[inline(always)]
     pub(crate) fn bounds(&self) -> ([i32; 2], [i32; 2]) {
         let low = |v: [i32; 3]| v[0].min(v[1]).min(v[2]);
         let high = |v: [i32; 3]| v[0].max(v[1]).max(v[2]);
@@ -111,6 +112,7 @@ pub(crate) struct Gradients {
 
 impl Gradients {
     /// The reference draws a front-facing triangle with its first two corners swapped.
+    #[inline(always)]
     pub(crate) fn new([b, a, c]: &[Vertex; 3]) -> Self {
         let (dx01, dy01) = (a.x - b.x, a.y - b.y);
         let (dx20, dy20) = (c.x - a.x, c.y - a.y);

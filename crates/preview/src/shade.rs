@@ -95,7 +95,7 @@ impl<'a> Shader<'a> {
                 *value *= corner.rcp_w;
             }
         }
-        gradients.planes(&values)
+        draw_up(gradients, &values)
     }
 
     /// How many of a vertex's values are looked at.
@@ -214,6 +214,11 @@ fn channel(base: &Lane, metallic: &Lane, nl: &Lane, mirror: &Lane, edge: &Lane) 
         let light = (1.0 - fresnel) * matte / PI + fresnel * mirror[l];
         nl[l] * LIGHT * light + base * AMBIENT
     })
+}
+
+#[multiversion(targets("x86_64+avx2"))]
+fn draw_up(gradients: &Gradients, values: &[[f32; SLOTS]; 3]) -> Planes {
+    gradients.planes(values)
 }
 
 /// The colours of fragments with these values, normals and texels.
