@@ -173,9 +173,8 @@ impl Narrow {
     #[inline(always)]
     fn row(&self, at: [i32; 3], within: [usize; 2]) -> Option<[usize; 2]> {
         let [mut first, mut last] = within;
-        for i in 0..3 {
-            let value = at[i] + self.most[i];
-            let pixels = self.pixels[i];
+        for ((at, most), pixels) in at.into_iter().zip(self.most).zip(self.pixels) {
+            let value = at + most;
             // Where the edge is crossed; rounding errs by far less than a pixel.
             let cross = -(value as f32) * pixels;
             if pixels.is_infinite() {
@@ -196,6 +195,8 @@ impl Narrow {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// All samples.
@@ -235,5 +236,41 @@ mod tests {
         let right = masks([128, 60_000, 128], [-30_000, 0, 30_000]);
         assert_eq!(right[5 * TILE], 0b1010);
         assert_eq!(right[5 * TILE + 1], FULL);
+    }
+
+    /// Which samples lie inside, without any short cut.
+    fn plain(x: [i32; 3], y: [i32; 3]) -> Vec<u32> {
+        let inside = |px: i64, py: i64| {
+            (0..3).all(|i| {
+                let j = (i + 1) % 3;
+                let [x0, y0, x1, y1] = [x[i], y[i], x[j], y[j]].map(i64::from);
+                let (ex, ey) = (x1 - x0, y1 - y0);
+                let value = ex * (py - y0) - ey * (px - x0);
+                value > 0 || (value == 0 && (ey < 0 || (ey == 0 && ex > 0)))
+            })
+        };
+        let mask = |at: usize| {
+            let [px, py] = [at % TILE, at / TILE].map(|v| v as i64 * i64::from(SUBPIXEL));
+            let sample = |s: usize| inside(px + i64::from(OFFSETS[s][0]), py + i64::from(OFFSETS[s][1]));
+            (0..SAMPLES).map(|s| u32::from(sample(s)) << s).sum()
+        };
+        (0..TILE * TILE).map(mask).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn no_short_cut_shows(
+            at in (-1_500_000..1_500_000_i32, -1_500_000..1_500_000_i32),
+            near in prop::array::uniform6(-9000..18_000_i32),
+            scale in 0..6_u32,
+            far: bool,
+        ) {
+            let [x0, y0, x1, y1, x2, y2] = near.map(|v| v >> scale);
+            // As often with one corner anywhere.
+            let (x0, y0) = if far { at } else { (x0, y0) };
+            let front = i64::from(x1 - x0) * i64::from(y2 - y0) > i64::from(x2 - x0) * i64::from(y1 - y0);
+            let (x, y) = if front { ([x0, x1, x2], [y0, y1, y2]) } else { ([x0, x2, x1], [y0, y2, y1]) };
+            prop_assert_eq!(masks(x, y), plain(x, y));
+        }
     }
 }

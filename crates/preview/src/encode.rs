@@ -45,12 +45,12 @@ fn zlib(rgb: &[u8], line: usize, threads: Threads) -> Vec<u8> {
     });
     // 32 KiB window, fastest; the checksum of all bytes ends the stream.
     let mut out = vec![0x78, 0x01];
-    let mut sum = adler2::Adler32::new();
+    let mut sum = simd_adler32::Adler32::new();
     for (packed, bytes) in parts {
         out.extend(packed);
-        sum.write_slice(&bytes);
+        sum.write(&bytes);
     }
-    out.extend(sum.checksum().to_be_bytes());
+    out.extend(sum.finish().to_be_bytes());
     out
 }
 

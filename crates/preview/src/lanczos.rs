@@ -112,11 +112,11 @@ fn horizontal(row: &[u8], span: &Range<usize>, taps: &[Taps], inner: &Inner, out
         let part = |first: usize| first * CHANNELS..(first + end - start) * CHANNELS;
         let low = std::array::from_fn(|i| {
             let pixels = if i % 2 == 0 { odd } else { even };
-            pixels.get(part(start + (i + 1) / 2 - HALF / 2)).unwrap_or_default()
+            pixels.get(part(start + i.div_ceil(2) - HALF / 2)).unwrap_or_default()
         });
         let high = std::array::from_fn(|i| {
             let pixels = if i % 2 == 0 { even } else { odd };
-            pixels.get(part(start + HALF / 2 - (i + 1) / 2)).unwrap_or_default()
+            pixels.get(part(start + HALF / 2 - i.div_ceil(2))).unwrap_or_default()
         });
         if let Some(out) = out.get_mut(part(start)) {
             weigh(&low, &high, &inner.weights, out);
@@ -139,17 +139,15 @@ fn at_border(even: &[u8], odd: &[u8], taps: &Taps) -> [u8; CHANNELS] {
 
 /// The sums of weighted values: each weight counts for the values of one list of `low` and of one of `high`.
 #[multiversion(targets("x86_64+avx2"))]
-fn weigh(low: &[&[u8]; HALF], high: &[&[u8]; HALF], weights: &[i32; HALF], out: &mut [u8]) {
+fn weigh<'a>(low: &[&'a [u8]; HALF], high: &[&'a [u8]; HALF], weights: &[i32; HALF], out: &mut [u8]) {
     let len = out.len();
-    // Of a length that the compiler knows to be enough.
-    let cut = |lists: &[&[u8]; HALF], i: usize| lists[i].get(..len).is_some();
-    if !(0..HALF).all(|i| cut(low, i) && cut(high, i)) {
+    if low.iter().chain(high).any(|values| values.len() < len) {
         return;
     }
-    let [a0, a1, a2, a3, a4, a5] =
-        [&low[0][..len], &low[1][..len], &low[2][..len], &low[3][..len], &low[4][..len], &low[5][..len]];
-    let [b0, b1, b2, b3, b4, b5] =
-        [&high[0][..len], &high[1][..len], &high[2][..len], &high[3][..len], &high[4][..len], &high[5][..len]];
+    // Cut to one length, so that the loop below needs no checks.
+    let cut = |lists: &[&'a [u8]; HALF], i: usize| &lists[i][..len];
+    let [a0, a1, a2, a3, a4, a5] = [cut(low, 0), cut(low, 1), cut(low, 2), cut(low, 3), cut(low, 4), cut(low, 5)];
+    let [b0, b1, b2, b3, b4, b5] = [cut(high, 0), cut(high, 1), cut(high, 2), cut(high, 3), cut(high, 4), cut(high, 5)];
     let pair = |a: u8, b: u8, weight: i32| (i32::from(a) + i32::from(b)) * weight;
     for (i, out) in out.iter_mut().enumerate() {
         let outer = pair(a0[i], b0[i], weights[0]) + pair(a1[i], b1[i], weights[1]) + pair(a2[i], b2[i], weights[2]);

@@ -302,9 +302,9 @@ fn nearer(
         (from + at) as i32 as f32 + OFFSETS[s][axis] as f32 / SUBPIXEL as f32
     };
     let [first, last] = cover.columns();
-    for x in first..=last {
-        for s in 0..SAMPLES {
-            columns[x % TILE][s] = f64::from(fused(depth.dx, place(origin.x, x, s, 0), depth.origin));
+    for (x, column) in columns.iter_mut().enumerate().take(last + 1).skip(first) {
+        for (s, column) in column.iter_mut().enumerate() {
+            *column = f64::from(fused(depth.dx, place(origin.x, x, s, 0), depth.origin));
         }
     }
     // Together as `Plane::at`, in 64 bits until the end.
@@ -317,8 +317,7 @@ fn nearer(
     };
     cover.pixels(row, |rise, x, y, signs| {
         let at = y * TILE + x;
-        let Some(depths) = depths.get_mut(at) else { return };
-        let column = &columns[x % TILE];
+        let (Some(depths), Some(column)) = (depths.get_mut(at), columns.get(x)) else { return };
         let mut near = [0; SAMPLES];
         for s in 0..SAMPLES {
             let z = quantise((rise[s] + column[s]) as f32);
@@ -374,4 +373,41 @@ fn over([r, g, b, a]: [u8; 4], below: [u8; 3]) -> [u8; 3] {
     };
     let mix = |new: u8, old: u8| (product(new, a) + product(old, 255 - a)).min(255) as u8;
     [mix(r, below[0]), mix(g, below[1]), mix(b, below[2])]
+}
+
+#[cfg(test)]
+#[allow(clippy::float_cmp, reason = "whole numbers")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depths_are_cut_to_whole_numbers() {
+        let all = (0..=1_000_000).map(|i| i as f32 / 1_000_000.0);
+        let ends = (0..2000)
+            .flat_map(|i| [f32::from_bits(1.0_f32.to_bits() - i), f32::from_bits(0.5_f32.to_bits() + i - 900)]);
+        for z in all.chain(ends) {
+            assert_eq!(quantise(z) as i32, (z * FAR) as i32, "{z}");
+            assert_eq!(quantise(z).fract(), 0.0, "{z}");
+        }
+        for (z, depth) in [(f32::NAN, 0.0), (-1.0, 0.0), (f32::INFINITY, FAR), (1e-45, 0.0)] {
+            assert_eq!(quantise(z), depth, "{z}");
+        }
+    }
+
+    #[test]
+    fn a_colour_over_samples_that_are_alike_is_as_over_each() {
+        let colors = (0..255_u8).step_by(15).map(|v| [v, 255 - v, v / 2, 255 - v / 3]);
+        for color in colors.chain([[9, 8, 7, 255], [9, 8, 7, 0]]) {
+            for below in [[[255; 3]; SAMPLES], [[10, 200, 77]; SAMPLES], [[1; 3], [2; 3], [3; 3], [3; 3]]] {
+                for passed in 0..=FULL {
+                    let mut laid = below;
+                    lay(color, passed, &mut laid);
+                    for (s, (laid, below)) in laid.iter().zip(below).enumerate() {
+                        let seen = if passed >> s & 1 != 0 { over(color, below) } else { below };
+                        assert_eq!(*laid, seen, "{color:?} {passed} {s}");
+                    }
+                }
+            }
+        }
+    }
 }

@@ -147,3 +147,20 @@ impl Gradients {
         planes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn corners_are_snapped_as_one_by_one() {
+        let odd = [f32::NAN, f32::INFINITY, -1e9, 3e38, 16_384.0, -16_383.998];
+        let small = (0..4000).map(|i| (i as f32 - 2000.0) * 0.517 + 1.0 / 512.0);
+        let halves = (0..4000).map(|i| (i as f32 + 0.5) / 256.0 - 3.0);
+        let all: Vec<f32> = odd.into_iter().chain(small).chain(halves).collect();
+        for six in all.windows(6) {
+            let six: [f32; 6] = six.try_into().unwrap();
+            assert_eq!(snap(six), six.map(|v| round(v * SUBPIXEL as f32)), "{six:?}");
+        }
+    }
+}

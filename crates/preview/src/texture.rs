@@ -169,21 +169,20 @@ fn filter(
     texel: impl Fn(usize) -> [u8; 4],
 ) -> Batch {
     let (x, y) = (width.locate(&uv[0]), height.locate(&uv[1]));
-    let mut places = [[0_u32; LANES]; 4];
-    for l in 0..LANES {
+    let mut places = [[0; LANES]; 4];
+    let [a, b, c, d] = &mut places;
+    for (l, (((a, b), c), d)) in a.iter_mut().zip(b).zip(c).zip(d).enumerate() {
         let (low, high) = (start + y.first[l] * line, start + y.second[l] * line);
-        places[0][l] = (low + x.first[l]) as u32;
-        places[1][l] = (low + x.second[l]) as u32;
-        places[2][l] = (high + x.first[l]) as u32;
-        places[3][l] = (high + x.second[l]) as u32;
+        (*a, *b) = ((low + x.first[l]) as u32, (low + x.second[l]) as u32);
+        (*c, *d) = ((high + x.first[l]) as u32, (high + x.second[l]) as u32);
     }
     // Otherwise the compiler takes the places apart and computes each on its own.
     let [a, b, c, d] = std::hint::black_box(places);
     let mut filtered = [[0; 4]; LANES];
-    for l in 0..LANES {
+    for (l, filtered) in filtered.iter_mut().enumerate() {
         let at = |place: u32| spread(texel(place as usize));
         let (x, y) = (u64::from(x.weight[l]), u64::from(y.weight[l]));
-        filtered[l] = gather(lerp(y, lerp(x, at(a[l]), at(b[l])), lerp(x, at(c[l]), at(d[l]))));
+        *filtered = gather(lerp(y, lerp(x, at(a[l]), at(b[l])), lerp(x, at(c[l]), at(d[l]))));
     }
     filtered
 }
@@ -213,23 +212,23 @@ impl Axis {
         let mut near = Near { first: [0; LANES], second: [0; LANES], weight: [0; LANES] };
         let mut fixed = [0; LANES];
         if self.power_of_two {
-            for l in 0..LANES {
-                fixed[l] = round(coordinates[l] * self.scale).wrapping_sub(128);
-                near.first[l] = fixed[l] >> 8 & (self.len - 1);
+            for ((first, fixed), coordinate) in near.first.iter_mut().zip(&mut fixed).zip(coordinates) {
+                *fixed = round(coordinate * self.scale).wrapping_sub(128);
+                *first = *fixed >> 8 & (self.len - 1);
             }
         } else {
-            for l in 0..LANES {
-                let fraction = coordinates[l] - floor(coordinates[l]);
-                fixed[l] = round(fraction * self.scale).wrapping_sub(128);
-                let whole = fixed[l] >> 8;
-                let first = if whole < 0 { whole + self.len } else { whole };
-                near.first[l] = if whole == NOWHERE { self.nowhere } else { first };
+            for ((first, fixed), coordinate) in near.first.iter_mut().zip(&mut fixed).zip(coordinates) {
+                let fraction = coordinate - floor(*coordinate);
+                *fixed = round(fraction * self.scale).wrapping_sub(128);
+                let whole = *fixed >> 8;
+                let inside = if whole < 0 { whole + self.len } else { whole };
+                *first = if whole == NOWHERE { self.nowhere } else { inside };
             }
         }
-        for l in 0..LANES {
+        for (l, fixed) in fixed.iter().enumerate() {
             let second = near.first[l] + 1;
             near.second[l] = if second == self.len { 0 } else { second };
-            near.weight[l] = (fixed[l] & 255) as u32;
+            near.weight[l] = (fixed & 255) as u32;
         }
         near
     }
@@ -352,5 +351,31 @@ mod tests {
         let texture = build(1, &[10, 20], 1, Channels::Rgb).unwrap();
         let at = |v: f32| texture.sample(&[[0.5; LANES], [v; LANES]])[0][0];
         assert_eq!([at(0.25), at(0.75)], [20, 10]);
+    }
+
+    /// [`Axis::locate`] for one coordinate, with branches and the processor's own rounding.
+    fn plain(axis: Axis, coordinate: f32) -> (i32, i32, u32) {
+        let fraction = if axis.power_of_two { coordinate } else { coordinate - coordinate.floor() };
+        let fixed = super::super::project::round(fraction * axis.scale).wrapping_sub(128);
+        let first = (fixed >> 8).rem_euclid(axis.len);
+        (first, (first + 1) % axis.len, (fixed & 255) as u32)
+    }
+
+    #[test]
+    fn places_are_found_as_one_by_one() {
+        let odd = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 3e38, -3e38, -1e-20, -0.0, 1e-45];
+        let large = [8_388_607.5, -4_194_304.5, 2_147_483_648.0, -2_147_483_648.0, 16_777_217.0, 1e7, -33_000.1, 5e8];
+        let usual = (0..4096).map(|i| (i as f32 - 1900.0) * 0.001_953_1);
+        let all: Vec<f32> = odd.into_iter().chain(large).chain(usual).collect();
+        for len in [1, 2, 3, 37, 256, 333, 4096, 16_383, 16_384] {
+            let axis = Axis::new(len);
+            for lanes in all.as_chunks::<LANES>().0 {
+                let near = axis.locate(lanes);
+                for (l, coordinate) in lanes.iter().enumerate() {
+                    let found = (near.first[l], near.second[l], near.weight[l]);
+                    assert_eq!(found, plain(axis, *coordinate), "{coordinate} of {len}");
+                }
+            }
+        }
     }
 }

@@ -70,7 +70,7 @@ mod tests {
             assert!((f64::from(tone.encode(light)) - exact).abs() < 0.500_1, "{light}");
         }
         for bucket in 0..1.0_f32.to_bits() >> SHIFT {
-            let last = f32::from_bits((bucket + 1 << SHIFT) - 1);
+            let last = f32::from_bits(((bucket + 1) << SHIFT) - 1);
             let inside = tone.thresholds.iter().filter(|t| **t > f32::from_bits(bucket << SHIFT) && **t <= last);
             assert!(inside.count() <= 1, "{last}");
         }
