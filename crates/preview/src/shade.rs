@@ -249,37 +249,39 @@ fn color(shader: &Shader<'_>, values: &Values, normal: Lanes3, texels: &Texels) 
 
 /// The fragments of a batch: their planes and pixel centres. A short batch repeats its first.
 struct Site<'a> {
-    planes: [&'a Planes; LANES],
+    all: &'a [Planes],
+    /// Those of the first fragment.
+    planes: &'a Planes,
+    fragments: [Fragment; LANES],
     /// All are of one triangle.
     alike: bool,
     x: Lane,
     y: Lane,
-    /// The way to the other column and row of the pixel's 2x2 block: 1 or -1.
-    step: [Lane; 2],
 }
 
 impl<'a> Site<'a> {
-    #[inline(always)]
-    fn of(all: &'a [Planes], fragments: &[Fragment]) -> Option<Self> {
-        let (first, fallback) = (fragments.first()?, all.first()?);
-        let planes = all.get(first.planes as usize).unwrap_or(fallback);
-        let [x, y] = [first.x, first.y].map(|at| [f32::from(at) + 0.5; LANES]);
-        let step = [first.x, first.y].map(|at| [way(at); LANES]);
-        let mut site = Self { planes: [planes; LANES], alike: true, x, y, step };
-        for (l, fragment) in fragments.iter().enumerate().take(LANES) {
-            if fragment.planes != first.planes {
-                site.planes[l] = all.get(fragment.planes as usize).unwrap_or(fallback);
-                site.alike = false;
-            }
-            site.x[l] = f32::from(fragment.x) + 0.5;
-            site.y[l] = f32::from(fragment.y) + 0.5;
-            (site.step[0][l], site.step[1][l]) = (way(fragment.x), way(fragment.y));
+    fn of(all: &'a [Planes], batch: &[Fragment]) -> Option<Self> {
+        let first = *batch.first()?;
+        let planes = all.get(first.planes as usize).or(all.first())?;
+        let mut fragments = [first; LANES];
+        match batch.first_chunk() {
+            Some(whole) => fragments = *whole,
+            None => fragments.iter_mut().zip(batch).for_each(|(fragment, given)| *fragment = *given),
         }
-        Some(site)
+        let (alike, [x, y]) = survey(&fragments);
+        Some(Self { all, planes, fragments, alike, x, y })
     }
 }
 
-/// From a column or row to the other one of its block.
+/// Whether fragments are all of one triangle, and the centres of their pixels.
+#[multiversion(targets("x86_64+avx2"))]
+fn survey(fragments: &[Fragment; LANES]) -> (bool, [Lane; 2]) {
+    let different = fragments.iter().fold(0, |all, fragment| all | (fragment.planes ^ fragments[0].planes));
+    let x = each(|l| f32::from(fragments[l].x) + 0.5);
+    (different == 0, [x, each(|l| f32::from(fragments[l].y) + 0.5)])
+}
+
+/// From a column or row to the other one of its 2x2 block: 1 or -1.
 #[inline(always)]
 fn way(at: u16) -> f32 {
     if at & 1 == 0 { 1.0 } else { -1.0 }
@@ -307,13 +309,14 @@ fn fill(values: &mut Values, site: &Site<'_>, [x, y]: [&Lane; 2], slots: usize) 
     let values = &mut values.0;
     if site.alike {
         for (i, value) in values.iter_mut().enumerate().take(slots) {
-            let plane = site.planes[0].get(i);
+            let plane = site.planes.get(i);
             *value = each(|l| plane.at(x[l], y[l]));
         }
     } else {
         // All values of one fragment at once, and then in order of the values.
         let mut found = [[0.0; SLOTS]; LANES];
-        for (l, (planes, found)) in site.planes.iter().zip(&mut found).enumerate() {
+        for (l, (fragment, found)) in site.fragments.iter().zip(&mut found).enumerate() {
+            let planes = site.all.get(fragment.planes as usize).unwrap_or(site.planes);
             if slots <= FEW {
                 found[..FEW].copy_from_slice(&planes.at::<FEW>(x[l], y[l]));
             } else {
@@ -337,12 +340,13 @@ fn fill(values: &mut Values, site: &Site<'_>, [x, y]: [&Lane; 2], slots: usize) 
 /// over the pixel's 2x2 block stand in for tangents.
 fn mapped_normal(site: &Site<'_>, here: &Values, texels: &[[u8; 4]; LANES]) -> Lanes3 {
     // The other pixel of the block's row, and of its column.
-    let beside = each(|l| site.x[l] + site.step[0][l]);
-    let above = each(|l| site.y[l] + site.step[1][l]);
+    let steps = [each(|l| way(site.fragments[l].x)), each(|l| way(site.fragments[l].y))];
+    let beside = each(|l| site.x[l] + steps[0][l]);
+    let above = each(|l| site.y[l] + steps[1][l]);
     let (mut aside, mut upwards) = (Values::default(), Values::default());
     fill(&mut aside, site, [&beside, &site.y], COLOR);
     fill(&mut upwards, site, [&site.x, &above], COLOR);
-    bent(&site.step, here, &aside, &upwards, texels)
+    bent(&steps, here, &aside, &upwards, texels)
 }
 
 /// [`mapped_normal`], given the values at the pixel beside and at the one above or below.
