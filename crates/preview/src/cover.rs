@@ -113,6 +113,15 @@ impl Cover {
         }
         let [a, b, c] = self.edges;
         let edges = [a.coarse(), b.coarse(), c.coarse()];
+        if edges.iter().all(|e| [e.at, e.dx, e.dy] == [0; 3]) {
+            for y in self.y[0]..=self.y[1] {
+                let shared = row(y);
+                for x in self.x[0]..=self.x[1] {
+                    pixel(&shared, x, y, &[0; SAMPLES]);
+                }
+            }
+            return;
+        }
         let samples = edges.map(|e| {
             let mut steps = [0; SAMPLES];
             for (step, [x, y]) in steps.iter_mut().zip(OFFSETS) {
