@@ -38,7 +38,10 @@ pub(crate) struct Tile {
     planes: Vec<Planes>,
     /// Fragments that wait for shading, and in scenes that are not opaque, what they cover.
     fragments: Vec<Fragment>,
+    /// Of opaque scenes: where in the result each goes, if it is all that is seen of its pixel.
+    spots: Vec<usize>,
     colors: Vec<[u8; 4]>,
+    mixed: Vec<Mixed>,
     covers: Vec<(usize, u32)>,
     columns: Columns,
 }
@@ -51,6 +54,14 @@ struct Seen {
     triangle: [u32; 3],
     gradients: Gradients,
     planes: u32,
+}
+
+/// A pixel in which several triangles are seen, or one of them and the ground.
+struct Mixed {
+    spot: usize,
+    owners: [u32; SAMPLES],
+    /// The first of its fragments; each owner has one, in order.
+    first: usize,
 }
 
 /// Where a tile lies: the column and row of its lowest pixel.
@@ -69,7 +80,9 @@ impl Tile {
             seen: Vec::new(),
             planes: Vec::new(),
             fragments: Vec::new(),
+            spots: Vec::new(),
             colors: Vec::new(),
+            mixed: Vec::new(),
             covers: Vec::new(),
             columns: [[0.0; SAMPLES]; TILE],
         }
@@ -154,45 +167,60 @@ impl Tile {
 
     /// Shades what is nearest, once for each triangle of a pixel, and takes the mean of the samples.
     fn resolve_owners(&mut self, scene: &Scene<'_>, origin: Origin, paint: &mut impl Paint) -> Vec<[u8; 3]> {
-        self.fragments.clear();
-        let owners = std::mem::take(&mut self.owner);
-        for_pixels(&owners, |at, owner| {
-            if alone(owner) {
-                self.push_fragment(scene, owner[0], at, origin);
-                return;
+        let mut pixels = vec![[255; 3]; TILE * TILE];
+        self.queue(scene, origin);
+        self.colors.clear();
+        for (batch, spots) in self.fragments.chunks(LANES).zip(self.spots.chunks(LANES)) {
+            let colors = paint.paint(&scene.shader, &self.planes, batch);
+            for ([r, g, b, _], spot) in colors.into_iter().zip(spots) {
+                if let Some(pixel) = pixels.get_mut(*spot) {
+                    *pixel = [r, g, b];
+                }
             }
+            self.colors.extend(colors.iter().take(batch.len()));
+        }
+        for Mixed { spot, owners, first } in &self.mixed {
+            let mut colors = self.colors.iter().skip(*first).map(|[r, g, b, _]| [*r, *g, *b]);
+            let mut samples = [[255; 3]; SAMPLES];
+            for s in 0..SAMPLES {
+                if let Some(earlier) = owners[..s].iter().position(|o| *o == owners[s]) {
+                    samples[s] = samples[earlier];
+                } else if owners[s] != NONE {
+                    samples[s] = colors.next().unwrap_or_default();
+                }
+            }
+            if let Some(pixel) = pixels.get_mut(*spot) {
+                *pixel = mean(&samples);
+            }
+        }
+        pixels
+    }
+
+    /// Queues a fragment for each triangle that is seen in a pixel, row by row.
+    fn queue(&mut self, scene: &Scene<'_>, origin: Origin) {
+        self.fragments.clear();
+        self.spots.clear();
+        self.mixed.clear();
+        let owners = std::mem::take(&mut self.owner);
+        for (at, owner) in owners.iter().enumerate() {
+            let [a, b, c, d] = *owner;
+            if a & b & c & d == NONE {
+                continue;
+            }
+            if a == b && a == c && a == d {
+                self.push_fragment(scene, a, at, origin);
+                self.spots.push(parted(at));
+                continue;
+            }
+            self.mixed.push(Mixed { spot: parted(at), owners: *owner, first: self.fragments.len() });
             for s in 0..SAMPLES {
                 if owner[s] != NONE && !owner[..s].contains(&owner[s]) {
                     self.push_fragment(scene, owner[s], at, origin);
+                    self.spots.push(usize::MAX);
                 }
             }
-        });
-        self.colors.clear();
-        for batch in self.fragments.chunks(LANES) {
-            self.colors.extend(paint.paint(&scene.shader, &self.planes, batch).iter().take(batch.len()));
         }
-        let mut colors = self.colors.iter().map(|[r, g, b, _]| [*r, *g, *b]);
-        let mut pixels = vec![[255; 3]; TILE * TILE];
-        for_pixels(&owners, |at, owner| {
-            let Some(pixel) = pixels.get_mut(parted(at)) else { return };
-            if alone(owner) {
-                *pixel = colors.next().unwrap_or_default();
-                return;
-            }
-            let mut samples = [[255; 3]; SAMPLES];
-            for s in 0..SAMPLES {
-                if let Some(earlier) = owner[..s].iter().position(|o| *o == owner[s]) {
-                    samples[s] = samples[earlier];
-                } else if owner[s] != NONE
-                    && let Some(color) = colors.next()
-                {
-                    samples[s] = color;
-                }
-            }
-            *pixel = mean(&samples);
-        });
         self.owner = owners;
-        pixels
     }
 
     fn resolve_colors(&self) -> Vec<[u8; 3]> {
@@ -206,27 +234,11 @@ impl Tile {
     }
 }
 
-/// Calls `pixel` with the place and the samples of each pixel in which something is seen, row by row.
-#[inline(always)]
-fn for_pixels(owners: &[[u32; SAMPLES]], mut pixel: impl FnMut(usize, [u32; SAMPLES])) {
-    for (at, owner) in owners.iter().enumerate() {
-        if *owner != [NONE; SAMPLES] {
-            pixel(at, *owner);
-        }
-    }
-}
-
 /// Where a pixel is among those of the tile: of its row, even ones come before odd ones.
 #[inline(always)]
 fn parted(at: usize) -> usize {
     let (x, y) = (at % TILE, at / TILE);
     y * TILE + x % 2 * (TILE / 2) + x / 2
-}
-
-/// Whether one triangle has all samples of a pixel.
-#[inline(always)]
-fn alone([a, b, c, d]: [u32; SAMPLES]) -> bool {
-    a == b && a == c && a == d
 }
 
 /// What a triangle is drawn from in a tile.
