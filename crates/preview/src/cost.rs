@@ -238,6 +238,7 @@ fn count_view(
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::batch::{Fragment, LANES, Planes};
     use super::super::cover::Cover;
     use super::super::material::Material;
     use super::super::mesh::{Mesh, Uvs};
@@ -245,7 +246,7 @@ mod tests {
     use super::super::paint::Paint;
     use super::super::project::Bins;
     use super::super::raster::{Origin, Scene, Tile};
-    use super::super::shade::{Fragment, LANES, Planes, Shader};
+    use super::super::shade::Shader;
     use super::super::tone::Tone;
     use super::*;
 

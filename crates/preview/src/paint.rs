@@ -5,8 +5,9 @@
 //! decoded and read there ([`Places::read`]); and when they are drawn again, each fragment finds its texels
 //! in the order in which it was looked at ([`Replay`]). Both ways give the same bytes.
 
+use super::batch::{Fragment, LANES, Planes};
 use super::material::TextureSlots;
-use super::shade::{Fragment, LANES, Planes, Shader};
+use super::shade::Shader;
 use super::texture::{Channels, Loose, Texture};
 
 /// Makes colours of fragments.

@@ -3,12 +3,15 @@
 
 use multiversion::multiversion;
 
+use super::batch::{
+    COLOR, Fragment, LANES, Lane, NORMAL, POSITION, Planes, RCP_W, SLOTS, Site, UV, Values, each, fill,
+};
 use super::camera::View;
 use super::material::{Material, TextureSlots};
 use super::mesh::Mesh;
 use super::model::Model;
 use super::project::Vertex;
-use super::setup::{Gradients, Planes as Any};
+use super::setup::Gradients;
 use super::tone::Tone;
 
 const LIGHT: f32 = 6.0;
@@ -17,25 +20,9 @@ const AMBIENT: f32 = 0.3;
 const FLOOR: f32 = 0.04;
 const PI: f32 = std::f32::consts::PI;
 
-/// Fragments that are shaded together: the loops below run over them, so that the compiler can work
-/// on several at once.
-pub(crate) const LANES: usize = 8;
-
-/// One value for each fragment of a batch.
-pub(crate) type Lane = [f32; LANES];
 /// A vector for each fragment of a batch, axis by axis.
 type Lanes3 = [Lane; 3];
 type Vec3 = [f32; 3];
-
-/// A pixel of a triangle that is seen.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Fragment {
-    /// Which of the planes given to [`Shader::shade`] are the triangle's.
-    pub(crate) planes: u32,
-    /// Column and row of the pixel, from the bottom left of the view.
-    pub(crate) x: u16,
-    pub(crate) y: u16,
-}
 
 /// The texels of a batch, where there are textures.
 pub(crate) type Texels = TextureSlots<[[u8; 4]; LANES]>;
@@ -50,20 +37,6 @@ pub(crate) struct Shader<'a> {
     /// Towards the light.
     light: Vec3,
 }
-
-/// The attributes of one triangle, each divided by w, and 1/w itself.
-pub(crate) type Planes = Any<SLOTS>;
-
-/// Where the values of a vertex are among its planes.
-const RCP_W: usize = 0;
-const POSITION: usize = 1;
-const NORMAL: usize = 4;
-const UV: usize = 7;
-const COLOR: usize = 9;
-/// Room for them, a whole number of what the compiler works on at once.
-const SLOTS: usize = 16;
-/// The same for vertices without colours.
-const FEW: usize = 12;
 
 impl<'a> Shader<'a> {
     pub(crate) fn new(model: &'a Model<'_>, view: &View, tone: &'a Tone) -> Self {
@@ -247,93 +220,10 @@ fn color(shader: &Shader<'_>, values: &Values, normal: Lanes3, texels: &Texels) 
     bytes
 }
 
-/// The fragments of a batch: their planes and pixel centres. A short batch repeats its first.
-struct Site<'a> {
-    all: &'a [Planes],
-    /// Those of the first fragment.
-    planes: &'a Planes,
-    fragments: [Fragment; LANES],
-    /// All are of one triangle.
-    alike: bool,
-    x: Lane,
-    y: Lane,
-}
-
-impl<'a> Site<'a> {
-    fn of(all: &'a [Planes], batch: &[Fragment]) -> Option<Self> {
-        let first = *batch.first()?;
-        let planes = all.get(first.planes as usize).or(all.first())?;
-        let mut fragments = [first; LANES];
-        match batch.first_chunk() {
-            Some(whole) => fragments = *whole,
-            None => fragments.iter_mut().zip(batch).for_each(|(fragment, given)| *fragment = *given),
-        }
-        let (alike, [x, y]) = survey(&fragments);
-        Some(Self { all, planes, fragments, alike, x, y })
-    }
-}
-
-/// Whether fragments are all of one triangle, and the centres of their pixels.
-#[multiversion(targets("x86_64+avx2"))]
-fn survey(fragments: &[Fragment; LANES]) -> (bool, [Lane; 2]) {
-    let different = fragments.iter().fold(0, |all, fragment| all | (fragment.planes ^ fragments[0].planes));
-    let x = each(|l| f32::from(fragments[l].x) + 0.5);
-    (different == 0, [x, each(|l| f32::from(fragments[l].y) + 0.5)])
-}
-
 /// From a column or row to the other one of its 2x2 block: 1 or -1.
 #[inline(always)]
 fn way(at: u16) -> f32 {
     if at & 1 == 0 { 1.0 } else { -1.0 }
-}
-
-/// The values of vertices at the fragments of a batch.
-#[derive(Default)]
-struct Values([Lane; SLOTS]);
-
-impl Values {
-    /// `N` of them, from `first` on.
-    #[inline(always)]
-    fn take<const N: usize>(&self, first: usize) -> [Lane; N] {
-        let mut taken = [[0.0; LANES]; N];
-        for (i, lane) in taken.iter_mut().enumerate() {
-            *lane = self.0[first + i];
-        }
-        taken
-    }
-}
-
-/// Finds the first `slots` values at a point of the screen for each fragment.
-#[multiversion(targets("x86_64+avx2"))]
-fn fill(values: &mut Values, site: &Site<'_>, [x, y]: [&Lane; 2], slots: usize) {
-    let values = &mut values.0;
-    if site.alike {
-        for (i, value) in values.iter_mut().enumerate().take(slots) {
-            let plane = site.planes.get(i);
-            *value = each(|l| plane.at(x[l], y[l]));
-        }
-    } else {
-        // All values of one fragment at once, and then in order of the values.
-        let mut found = [[0.0; SLOTS]; LANES];
-        for (l, (fragment, found)) in site.fragments.iter().zip(&mut found).enumerate() {
-            let planes = site.all.get(fragment.planes as usize).unwrap_or(site.planes);
-            if slots <= FEW {
-                found[..FEW].copy_from_slice(&planes.at::<FEW>(x[l], y[l]));
-            } else {
-                *found = planes.at::<SLOTS>(x[l], y[l]);
-            }
-        }
-        for (i, value) in values.iter_mut().enumerate().take(slots) {
-            for (value, found) in value.iter_mut().zip(&found) {
-                *value = found[i];
-            }
-        }
-    }
-    let [rcp_w, others @ ..] = values;
-    let w = each(|l| 1.0 / rcp_w[l]);
-    for value in others.iter_mut().take(slots - 1) {
-        *value = each(|l| value[l] * w[l]);
-    }
 }
 
 /// The normals from a normal map, in the frame of the surface's own texture coordinates: their slopes
@@ -408,15 +298,6 @@ fn to_bytes(values: &Lane) -> [u8; LANES] {
 fn clamp(value: f32, low: f32, high: f32) -> f32 {
     let raised = if value > low { value } else { low };
     if raised < high { raised } else { high }
-}
-
-#[inline(always)]
-fn each(value: impl Fn(usize) -> f32) -> Lane {
-    let mut lane = [0.0; LANES];
-    for (l, slot) in lane.iter_mut().enumerate() {
-        *slot = value(l);
-    }
-    lane
 }
 
 #[inline(always)]

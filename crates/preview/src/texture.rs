@@ -3,10 +3,10 @@
 
 use multiversion::multiversion;
 
+use super::batch::{LANES, Lane};
 use super::limits::MAX_TEXTURE_EDGE;
 use super::picture::{Picture, Pixels};
 use super::refusal::{Checked, Refusal, RefusalCode};
-use super::shade::{LANES, Lane};
 
 /// Which channels of a picture a texture slot takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
