@@ -18,7 +18,12 @@ pub(crate) struct Fragment {
     /// Column and row of the pixel, from the bottom left of the view.
     pub(crate) x: u16,
     pub(crate) y: u16,
+    /// Which of the pixels of the tile is all its own; [`SHARED`] if none is.
+    pub(crate) spot: u16,
 }
+
+/// A pixel that other triangles, or the ground, are seen in too.
+pub(crate) const SHARED: u16 = u16::MAX;
 
 /// The attributes of one triangle, each divided by w, and 1/w itself.
 pub(crate) type Planes = Any<SLOTS>;

@@ -2,7 +2,7 @@
 
 use multiversion::multiversion;
 
-use super::batch::{Fragment, LANES, Planes};
+use super::batch::{Fragment, LANES, Planes, SHARED};
 use super::cover::SAMPLES;
 use super::depth::{Columns, FAR, Part, nearer};
 use super::limits::Watch;
@@ -38,8 +38,6 @@ pub(crate) struct Tile {
     planes: Vec<Planes>,
     /// Fragments that wait for shading, and in scenes that are not opaque, what they cover.
     fragments: Vec<Fragment>,
-    /// Of opaque scenes: where in the result each goes, if it is all that is seen of its pixel.
-    spots: Vec<usize>,
     colors: Vec<[u8; 4]>,
     mixed: Vec<Mixed>,
     covers: Vec<(usize, u32)>,
@@ -83,7 +81,6 @@ impl Tile {
             seen: Vec::new(),
             planes: Vec::new(),
             fragments: Vec::new(),
-            spots: Vec::new(),
             colors: Vec::new(),
             mixed: Vec::new(),
             covers: Vec::new(),
@@ -142,7 +139,7 @@ impl Tile {
         for batch in covers.chunks(LANES) {
             self.fragments.clear();
             for &(at, _) in batch {
-                self.push_fragment(scene, id, at, origin);
+                self.push_fragment(scene, id, at, SHARED, origin);
             }
             let colors = paint.paint(&scene.shader, &self.planes, &self.fragments);
             for (&(at, passed), color) in batch.iter().zip(colors) {
@@ -157,7 +154,7 @@ impl Tile {
 
     /// Queues pixel `at` of triangle `id` for shading, with the triangle's planes drawn up.
     #[inline(always)]
-    fn push_fragment(&mut self, scene: &Scene<'_>, id: u32, at: usize, origin: Origin) {
+    fn push_fragment(&mut self, scene: &Scene<'_>, id: u32, at: usize, spot: u16, origin: Origin) {
         let Some(seen) = self.seen.get_mut(id as usize) else { return };
         if seen.planes == NONE {
             seen.planes = self.planes.len() as u32;
@@ -165,7 +162,7 @@ impl Tile {
             self.planes.push(scene.shader.planes(seen.triangle, &corners, &seen.gradients));
         }
         let (x, y) = (origin.x + at % TILE, origin.y + at / TILE);
-        self.fragments.push(Fragment { planes: seen.planes, x: x as u16, y: y as u16 });
+        self.fragments.push(Fragment { planes: seen.planes, x: x as u16, y: y as u16, spot });
     }
 
     /// Shades what is nearest, once for each triangle of a pixel, and takes the mean of the samples.
@@ -173,10 +170,10 @@ impl Tile {
         let mut pixels = vec![[255; 3]; TILE * TILE];
         self.queue(scene, origin);
         self.colors.clear();
-        for (batch, spots) in self.fragments.chunks(LANES).zip(self.spots.chunks(LANES)) {
+        for batch in self.fragments.chunks(LANES) {
             let colors = paint.paint(&scene.shader, &self.planes, batch);
-            for ([r, g, b, _], spot) in colors.into_iter().zip(spots) {
-                if let Some(pixel) = pixels.get_mut(*spot) {
+            for ([r, g, b, _], fragment) in colors.into_iter().zip(batch) {
+                if let Some(pixel) = pixels.get_mut(usize::from(fragment.spot)) {
                     *pixel = [r, g, b];
                 }
             }
@@ -202,7 +199,6 @@ impl Tile {
     /// Queues a fragment for each triangle that is seen in a pixel, row by row.
     fn queue(&mut self, scene: &Scene<'_>, origin: Origin) {
         self.fragments.clear();
-        self.spots.clear();
         self.mixed.clear();
         let owners = std::mem::take(&mut self.owner);
         for (at, owner) in owners.iter().enumerate() {
@@ -211,15 +207,13 @@ impl Tile {
                 continue;
             }
             if a == b && a == c && a == d {
-                self.push_fragment(scene, a, at, origin);
-                self.spots.push(parted(at));
+                self.push_fragment(scene, a, at, parted(at) as u16, origin);
                 continue;
             }
             self.mixed.push(Mixed { spot: parted(at), owners: *owner, first: self.fragments.len() });
             for s in 0..SAMPLES {
                 if owner[s] != NONE && !owner[..s].contains(&owner[s]) {
-                    self.push_fragment(scene, owner[s], at, origin);
-                    self.spots.push(usize::MAX);
+                    self.push_fragment(scene, owner[s], at, SHARED, origin);
                 }
             }
         }
