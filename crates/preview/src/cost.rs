@@ -238,6 +238,7 @@ fn count_view(
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::batch::{Fragment, LANES, Planes};
     use super::super::cover::Cover;
     use super::super::material::Material;
     use super::super::mesh::{Mesh, Uvs};
@@ -245,7 +246,7 @@ mod tests {
     use super::super::paint::Paint;
     use super::super::project::Bins;
     use super::super::raster::{Origin, Scene, Tile};
-    use super::super::shade::{Fragment, LANES, Planes, Shader};
+    use super::super::shade::Shader;
     use super::super::tone::Tone;
     use super::*;
 
@@ -306,7 +307,7 @@ mod tests {
                     for i in 0..triangles.len() {
                         let Some(fixed) = Fixed::front(&vertices.corners(triangles.get(i))) else { continue };
                         let mut hits = 0;
-                        Cover::new(&fixed, origin).pixels(|_, _, _| hits += 1);
+                        Cover::new(&fixed, origin).pixels(|_| (), |(), _, _, _| hits += 1);
                         covered += hits;
                         prop_assert!(hits == 0 || bins.tile(at).contains(&(i as u32)), "triangle {i} left out");
                     }

@@ -3,6 +3,8 @@
 
 use miniz_oxide::deflate::core::{CompressorOxide, TDEFLFlush, compress_to_output, create_comp_flags_from_zip_params};
 
+use multiversion::multiversion;
+
 use super::threads::Threads;
 
 /// The deflate level: most of the gain at a fraction of the default's time.
@@ -43,12 +45,12 @@ fn zlib(rgb: &[u8], line: usize, threads: Threads) -> Vec<u8> {
     });
     // 32 KiB window, fastest; the checksum of all bytes ends the stream.
     let mut out = vec![0x78, 0x01];
-    let mut sum = adler2::Adler32::new();
+    let mut sum = simd_adler32::Adler32::new();
     for (packed, bytes) in parts {
         out.extend(packed);
-        sum.write_slice(&bytes);
+        sum.write(&bytes);
     }
-    out.extend(sum.checksum().to_be_bytes());
+    out.extend(sum.finish().to_be_bytes());
     out
 }
 
@@ -104,12 +106,14 @@ fn filtered(rgb: &[u8], above: Option<&[u8]>, line: usize) -> Vec<u8> {
 }
 
 /// The differences between a row and a guess.
+#[multiversion(targets("x86_64+avx2"))]
 fn each(out: &mut [u8], row: &[u8], guess: &[u8]) {
     for ((out, value), guess) in out.iter_mut().zip(row).zip(guess) {
         *out = value.wrapping_sub(*guess);
     }
 }
 
+#[multiversion(targets("x86_64+avx2"))]
 fn paeth(out: &mut [u8], row: &[u8], left: &[u8], up: &[u8], corner: &[u8]) {
     let around = left.iter().zip(up).zip(corner);
     for ((out, value), ((left, up), corner)) in out.iter_mut().zip(row).zip(around) {
@@ -117,6 +121,7 @@ fn paeth(out: &mut [u8], row: &[u8], left: &[u8], up: &[u8], corner: &[u8]) {
     }
 }
 
+#[multiversion(targets("x86_64+avx2"))]
 fn weight(bytes: &[u8]) -> u32 {
     bytes.iter().map(|b| u32::from(b.cast_signed().unsigned_abs())).sum()
 }

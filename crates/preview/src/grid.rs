@@ -1,5 +1,6 @@
 //! Four views to one picture.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::camera::{VIEWS, View};
@@ -98,8 +99,8 @@ impl Drawing<'_> {
         let (size, edge) = (self.size, self.edge() + GAP);
         // Views side by side first: they share nothing. Threads beyond that split a view's tiles.
         let views = outer.map(VIEWS.len(), |i| {
-            let large = join(&tiles(i, inner), self.edge());
-            lanczos::halve(&large, self.edge(), inner)
+            let large = Large { tiles: tiles(i, inner), edge: self.edge() };
+            lanczos::halve(&large, inner)
         });
         self.watch.check()?;
         let mut grid = vec![0; edge * edge * CHANNELS];
@@ -202,20 +203,44 @@ fn first_fault(faults: TextureSlots<Refusal>) -> Option<Refusal> {
     normal.or(occlusion).or(emissive).or(base_color).or(metallic_roughness)
 }
 
-/// One view at full size from its tiles: RGB, rows from the top.
-fn join(tiles: &[Option<Vec<[u8; 3]>>], edge: usize) -> Vec<u8> {
-    let across = edge.div_ceil(TILE);
-    let mut image = vec![255; edge * edge * CHANNELS];
-    for (i, tile) in tiles.iter().enumerate() {
-        let Some(pixels) = tile else { continue };
-        let (x0, y0) = (i % across * TILE, i / across * TILE);
-        let width = TILE.min(edge - x0);
-        for (row, line) in pixels.chunks_exact(TILE).enumerate().take(edge - y0) {
-            let at = ((edge - 1 - y0 - row) * edge + x0) * CHANNELS;
-            if let (Some(target), Some(line)) = (image.get_mut(at..at + width * CHANNELS), line.get(..width)) {
-                target.copy_from_slice(line.as_flattened());
+/// One view at full size, in tiles; those that are missing are white.
+struct Large {
+    tiles: Vec<Option<Vec<[u8; 3]>>>,
+    edge: usize,
+}
+
+impl Large {
+    /// The tiles of a row from the top, and which of their rows it is.
+    fn row(&self, row: usize) -> (&[Option<Vec<[u8; 3]>>], usize) {
+        let (across, up) = (self.edge.div_ceil(TILE), (self.edge - 1).saturating_sub(row));
+        (self.tiles.chunks(across).nth(up / TILE).unwrap_or_default(), up % TILE)
+    }
+}
+
+impl lanczos::Source for Large {
+    fn edge(&self) -> usize {
+        self.edge
+    }
+
+    fn colored(&self, row: usize) -> Range<usize> {
+        let (tiles, _) = self.row(row);
+        let Some(first) = tiles.iter().position(Option::is_some) else { return 0..0 };
+        let last = tiles.iter().rposition(Option::is_some).unwrap_or(first);
+        first * TILE..((last + 1) * TILE).min(self.edge)
+    }
+
+    fn copy(&self, row: usize, out: &mut [u8]) {
+        let (tiles, row) = self.row(row);
+        let (even, odd) = out.split_at_mut(out.len() / 2);
+        let parts = even.chunks_mut(TILE / 2 * CHANNELS).zip(odd.chunks_mut(TILE / 2 * CHANNELS));
+        for (tile, (even, odd)) in tiles.iter().zip(parts) {
+            let pixels = tile.as_ref().and_then(|pixels| pixels.get(row * TILE..(row + 1) * TILE));
+            let Some((evens, odds)) = pixels.map(|pixels| pixels.split_at(TILE / 2)) else { continue };
+            for (part, pixels) in [(even, evens), (odd, odds)] {
+                if let Some(pixels) = pixels.as_flattened().get(..part.len()) {
+                    part.copy_from_slice(pixels);
+                }
             }
         }
     }
-    image
 }

@@ -23,11 +23,13 @@
 
 mod accessor;
 mod base64;
+mod batch;
 mod camera;
 mod container;
 mod convert;
 mod cost;
 mod cover;
+mod depth;
 mod encode;
 mod enlarge;
 mod gallery;

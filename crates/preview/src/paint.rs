@@ -5,8 +5,9 @@
 //! decoded and read there ([`Places::read`]); and when they are drawn again, each fragment finds its texels
 //! in the order in which it was looked at ([`Replay`]). Both ways give the same bytes.
 
+use super::batch::{Fragment, LANES, Planes};
 use super::material::TextureSlots;
-use super::shade::{Fragment, LANES, Planes, Shader};
+use super::shade::Shader;
 use super::texture::{Channels, Loose, Texture};
 
 /// Makes colours of fragments.
@@ -21,9 +22,7 @@ pub(crate) struct Live<'a>(pub(crate) &'a TextureSlots<Texture>);
 impl Paint for Live<'_> {
     #[inline]
     fn paint(&mut self, shader: &Shader<'_>, planes: &[Planes], fragments: &[Fragment]) -> [[u8; 4]; LANES] {
-        shader.shade(planes, fragments, |[u, v]| {
-            self.0.map(|texture, _| std::array::from_fn(|l| texture.sample([u[l], v[l]])))
-        })
+        shader.shade(planes, fragments, |uv| self.0.map(|texture, _| texture.sample(uv)))
     }
 }
 
@@ -71,8 +70,12 @@ impl Places {
     pub(crate) fn read(&mut self, slots: &TextureSlots<Loose<'_>>) {
         let read = slots.map(|texture, channels| {
             let mut texels = Vec::with_capacity(self.uvs.len() * channels.count());
-            for uv in &self.uvs {
-                texels.extend(texture.sample(*uv).iter().take(channels.count()));
+            for batch in self.uvs.chunks(LANES) {
+                let at = |l: usize, axis: usize| batch.get(l).map_or(0.0, |uv| uv[axis]);
+                let uv = std::array::from_fn(|axis| std::array::from_fn(|l| at(l, axis)));
+                for texel in texture.sample(&uv).iter().take(batch.len()) {
+                    texels.extend(texel.iter().take(channels.count()));
+                }
             }
             texels
         });

@@ -80,10 +80,11 @@ impl<'a> Vertices<'a> {
     /// The corners of a triangle.
     #[inline(always)]
     pub(crate) fn corners(&self, triangle: [u32; 3]) -> [Vertex; 3] {
-        match self {
-            Self::Kept(all) => triangle.map(|i| all.get(i as usize).copied().unwrap_or_default()),
-            Self::Anew { positions, columns, half } => triangle.map(|i| project(positions.get(i), columns, *half)),
-        }
+        let corner = |i: u32| match self {
+            Self::Kept(all) => all.get(i as usize).copied().unwrap_or_default(),
+            Self::Anew { positions, columns, half } => project(positions.get(i), columns, *half),
+        };
+        [corner(triangle[0]), corner(triangle[1]), corner(triangle[2])]
     }
 }
 

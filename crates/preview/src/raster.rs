@@ -1,17 +1,21 @@
 //! One tile of a view: coverage and depth at four samples a pixel, then colour.
 
-use super::cover::{Cover, OFFSETS, SAMPLES};
+use multiversion::multiversion;
+
+use super::batch::{Fragment, LANES, Planes, SHARED};
+use super::cover::SAMPLES;
+use super::depth::{Columns, FAR, Part, nearer};
 use super::limits::Watch;
 use super::paint::Paint;
 use super::project::{TILE, Vertices};
 use super::rows::Triangles;
-use super::setup::{Fixed, Gradients, Plane, SUBPIXEL};
-use super::shade::{Fragment, LANES, Planes, Shader};
+use super::setup::Gradients;
+use super::shade::Shader;
 
-/// The depth of an empty sample: 24 bits.
-const FAR: u32 = (1 << 24) - 1;
 /// No triangle.
 const NONE: u32 = u32::MAX;
+/// All samples of a pixel.
+const FULL: u32 = (1 << SAMPLES) - 1;
 
 /// What a view's tiles are drawn from.
 pub(crate) struct Scene<'a> {
@@ -25,16 +29,19 @@ pub(crate) struct Scene<'a> {
 
 /// The samples of a tile, and the triangles seen in it.
 pub(crate) struct Tile {
-    depth: Vec<[u32; SAMPLES]>,
+    depth: Vec<[f32; SAMPLES]>,
     /// Of opaque scenes: which of `seen` is nearest.
     owner: Vec<[u32; SAMPLES]>,
-    /// Of other scenes: the blended colour.
+    /// Of other scenes: the blended colour of each pixel's samples.
     color: Vec<[[u8; 3]; SAMPLES]>,
     seen: Vec<Seen>,
     planes: Vec<Planes>,
     /// Fragments that wait for shading, and in scenes that are not opaque, what they cover.
     fragments: Vec<Fragment>,
+    colors: Vec<[u8; 4]>,
+    mixed: Vec<Mixed>,
     covers: Vec<(usize, u32)>,
+    columns: Columns,
 }
 
 /// A triangle of the tile, its attribute planes drawn up when first shaded.
@@ -42,6 +49,20 @@ struct Seen {
     triangle: [u32; 3],
     gradients: Gradients,
     planes: u32,
+}
+
+impl Seen {
+    fn of(part: &Part) -> Self {
+        Self { triangle: part.triangle, gradients: part.gradients, planes: NONE }
+    }
+}
+
+/// A pixel in which several triangles are seen, or one of them and the ground.
+struct Mixed {
+    spot: usize,
+    owners: [u32; SAMPLES],
+    /// The first of its fragments; each owner has one, in order.
+    first: usize,
 }
 
 /// Where a tile lies: the column and row of its lowest pixel.
@@ -60,12 +81,15 @@ impl Tile {
             seen: Vec::new(),
             planes: Vec::new(),
             fragments: Vec::new(),
+            colors: Vec::new(),
+            mixed: Vec::new(),
             covers: Vec::new(),
+            columns: [[0.0; SAMPLES]; TILE],
         }
     }
 
     /// Draws the triangles of `list` in order. The result is the tile's pixels, row by row from the
-    /// bottom; `None` if all are white.
+    /// bottom, of each row the even ones and then the odd ones; `None` if all are white.
     pub(crate) fn draw(
         &mut self,
         scene: &Scene<'_>,
@@ -90,55 +114,23 @@ impl Tile {
             if scene.watch.stopped() {
                 return None;
             }
-            for &index in some {
-                self.rasterise(scene, scene.triangles.get(index as usize), origin, paint);
+            if scene.opaque {
+                claim(self, scene, some, origin);
+            } else {
+                some.iter().for_each(|&index| self.overlay(scene, index, origin, paint));
             }
         }
         Some(if scene.opaque { self.resolve_owners(scene, origin, paint) } else { self.resolve_colors() })
     }
 
-    fn rasterise(&mut self, scene: &Scene<'_>, triangle: [u32; 3], origin: Origin, paint: &mut impl Paint) {
-        let corners = scene.vertices.corners(triangle);
-        let Some(fixed) = Fixed::front(&corners) else { return };
-        let gradients = Gradients::new(&corners);
-        let depth = gradients.plane(corners.map(|corner| corner.z));
-        let id = self.seen.len() as u32;
-        let mut hit = false;
-        Cover::new(&fixed, origin).pixels(|x, y, mask| {
-            let at = y * TILE + x;
-            let passed = self.test(at, mask, &depth, origin.x + x, origin.y + y);
-            if passed == 0 {
-                return;
-            }
-            hit = true;
-            if scene.opaque {
-                claim(&mut self.owner[at], passed, id);
-            } else {
-                self.covers.push((at, passed));
-            }
-        });
-        if hit {
-            self.seen.push(Seen { triangle, gradients, planes: NONE });
+    /// Draws a triangle that may be seen through.
+    fn overlay(&mut self, scene: &Scene<'_>, index: u32, origin: Origin, paint: &mut impl Paint) {
+        let Some(part) = Part::of(scene, index, origin) else { return };
+        if collect(&part, &mut self.columns, &mut self.depth, &mut self.covers) {
+            let id = self.seen.len() as u32;
+            self.seen.push(Seen::of(&part));
             self.blend(scene, id, origin, paint);
         }
-    }
-
-    /// Which of a pixel's covered samples are nearer than what was there; their depth is kept.
-    #[inline(always)]
-    fn test(&mut self, at: usize, mask: u32, depth: &Plane, x: usize, y: usize) -> u32 {
-        let (x, y) = (x as f32, y as f32);
-        let z: [u32; SAMPLES] = std::array::from_fn(|s| {
-            let [ox, oy] = OFFSETS[s].map(|o| o as f32 / SUBPIXEL as f32);
-            quantise(depth.at(x + ox, y + oy))
-        });
-        let stored = &mut self.depth[at];
-        let mut passed = 0;
-        for s in 0..SAMPLES {
-            let nearer = mask >> s & 1 != 0 && z[s] < stored[s];
-            stored[s] = if nearer { z[s] } else { stored[s] };
-            passed |= u32::from(nearer) << s;
-        }
-        passed
     }
 
     /// Shades the waiting fragments of triangle `id` and lays them over what they cover.
@@ -147,14 +139,12 @@ impl Tile {
         for batch in covers.chunks(LANES) {
             self.fragments.clear();
             for &(at, _) in batch {
-                self.push_fragment(scene, id, at, origin);
+                self.push_fragment(scene, id, at, SHARED, origin);
             }
             let colors = paint.paint(&scene.shader, &self.planes, &self.fragments);
             for (&(at, passed), color) in batch.iter().zip(colors) {
-                for (s, below) in self.color[at].iter_mut().enumerate() {
-                    if passed >> s & 1 != 0 {
-                        *below = over(color, *below);
-                    }
+                if let Some(below) = self.color.get_mut(at) {
+                    lay(color, passed, below);
                 }
             }
         }
@@ -163,7 +153,8 @@ impl Tile {
     }
 
     /// Queues pixel `at` of triangle `id` for shading, with the triangle's planes drawn up.
-    fn push_fragment(&mut self, scene: &Scene<'_>, id: u32, at: usize, origin: Origin) {
+    #[inline(always)]
+    fn push_fragment(&mut self, scene: &Scene<'_>, id: u32, at: usize, spot: u16, origin: Origin) {
         let Some(seen) = self.seen.get_mut(id as usize) else { return };
         if seen.planes == NONE {
             seen.planes = self.planes.len() as u32;
@@ -171,55 +162,112 @@ impl Tile {
             self.planes.push(scene.shader.planes(seen.triangle, &corners, &seen.gradients));
         }
         let (x, y) = (origin.x + at % TILE, origin.y + at / TILE);
-        self.fragments.push(Fragment { planes: seen.planes, x: x as u16, y: y as u16 });
+        self.fragments.push(Fragment { planes: seen.planes, x: x as u16, y: y as u16, spot });
     }
 
     /// Shades what is nearest, once for each triangle of a pixel, and takes the mean of the samples.
     fn resolve_owners(&mut self, scene: &Scene<'_>, origin: Origin, paint: &mut impl Paint) -> Vec<[u8; 3]> {
-        self.fragments.clear();
-        for at in 0..TILE * TILE {
-            let owner = self.owner[at];
-            if owner == [NONE; SAMPLES] {
-                continue;
-            }
-            for s in 0..SAMPLES {
-                if owner[s] != NONE && !owner[..s].contains(&owner[s]) {
-                    self.push_fragment(scene, owner[s], at, origin);
+        let mut pixels = vec![[255; 3]; TILE * TILE];
+        self.queue(scene, origin);
+        self.colors.clear();
+        for batch in self.fragments.chunks(LANES) {
+            let colors = paint.paint(&scene.shader, &self.planes, batch);
+            for ([r, g, b, _], fragment) in colors.into_iter().zip(batch) {
+                if let Some(pixel) = pixels.get_mut(usize::from(fragment.spot)) {
+                    *pixel = [r, g, b];
                 }
             }
+            self.colors.extend(colors.iter().take(batch.len()));
         }
-        let shade = |batch| paint.paint(&scene.shader, &self.planes, batch);
-        let mut colors = self.fragments.chunks(LANES).flat_map(shade);
-        let mut pixels = vec![[255; 3]; TILE * TILE];
-        for (pixel, owner) in pixels.iter_mut().zip(&self.owner) {
-            if *owner == [NONE; SAMPLES] {
-                continue;
-            }
+        for Mixed { spot, owners, first } in &self.mixed {
+            let mut colors = self.colors.iter().skip(*first).map(|[r, g, b, _]| [*r, *g, *b]);
             let mut samples = [[255; 3]; SAMPLES];
             for s in 0..SAMPLES {
-                if let Some(earlier) = owner[..s].iter().position(|o| *o == owner[s]) {
+                if let Some(earlier) = owners[..s].iter().position(|o| *o == owners[s]) {
                     samples[s] = samples[earlier];
-                } else if owner[s] != NONE
-                    && let Some([r, g, b, _]) = colors.next()
-                {
-                    samples[s] = [r, g, b];
+                } else if owners[s] != NONE {
+                    samples[s] = colors.next().unwrap_or_default();
                 }
             }
-            *pixel = mean(&samples);
+            if let Some(pixel) = pixels.get_mut(*spot) {
+                *pixel = mean(&samples);
+            }
         }
         pixels
     }
 
+    /// Queues a fragment for each triangle that is seen in a pixel, row by row.
+    fn queue(&mut self, scene: &Scene<'_>, origin: Origin) {
+        self.fragments.clear();
+        self.mixed.clear();
+        let owners = std::mem::take(&mut self.owner);
+        for (at, owner) in owners.iter().enumerate() {
+            let [a, b, c, d] = *owner;
+            if a & b & c & d == NONE {
+                continue;
+            }
+            if a == b && a == c && a == d {
+                self.push_fragment(scene, a, at, parted(at) as u16, origin);
+                continue;
+            }
+            self.mixed.push(Mixed { spot: parted(at), owners: *owner, first: self.fragments.len() });
+            for s in 0..SAMPLES {
+                if owner[s] != NONE && !owner[..s].contains(&owner[s]) {
+                    self.push_fragment(scene, owner[s], at, SHARED, origin);
+                }
+            }
+        }
+        self.owner = owners;
+    }
+
     fn resolve_colors(&self) -> Vec<[u8; 3]> {
-        self.color.iter().map(mean).collect()
+        let mut pixels = vec![[255; 3]; TILE * TILE];
+        for (at, samples) in self.color.iter().enumerate() {
+            if let Some(pixel) = pixels.get_mut(parted(at)) {
+                *pixel = mean(samples);
+            }
+        }
+        pixels
     }
 }
 
+/// Where a pixel is among those of the tile: of its row, even ones come before odd ones.
 #[inline(always)]
-fn claim(owner: &mut [u32; SAMPLES], passed: u32, id: u32) {
-    for (s, slot) in owner.iter_mut().enumerate() {
-        *slot = if passed >> s & 1 != 0 { id } else { *slot };
+fn parted(at: usize) -> usize {
+    let (x, y) = (at % TILE, at / TILE);
+    y * TILE + x % 2 * (TILE / 2) + x / 2
+}
+
+/// Gives each of these triangles the samples in which it is nearer than what was there.
+#[multiversion(targets("x86_64+avx2"))]
+fn claim(tile: &mut Tile, scene: &Scene<'_>, triangles: &[u32], origin: Origin) {
+    for &index in triangles {
+        let Some(part) = Part::of(scene, index, origin) else { continue };
+        let id = tile.seen.len() as u32;
+        let mut hits = [0; SAMPLES];
+        nearer(&part, &mut tile.columns, &mut tile.depth, |at, near| {
+            let Some(owner) = tile.owner.get_mut(at) else { return };
+            for ((near, owner), hit) in near.iter().zip(owner).zip(&mut hits) {
+                *owner ^= (*owner ^ id) & *near;
+                *hit |= *near;
+            }
+        });
+        if hits != [0; SAMPLES] {
+            tile.seen.push(Seen::of(&part));
+        }
     }
+}
+
+/// Lists the pixels of a triangle with the samples that are nearer than what was there. Whether there are any.
+#[multiversion(targets("x86_64+avx2"))]
+fn collect(part: &Part, columns: &mut Columns, depths: &mut [[f32; SAMPLES]], covers: &mut Vec<(usize, u32)>) -> bool {
+    nearer(part, columns, depths, |at, near| {
+        let mask = (near[0] & 1) | (near[1] & 2) | (near[2] & 4) | (near[3] & 8);
+        if mask != 0 {
+            covers.push((at, mask));
+        }
+    });
+    !covers.is_empty()
 }
 
 /// The mean of a pixel's samples, halves rounded up.
@@ -231,12 +279,18 @@ fn mean(samples: &[[u8; 3]; SAMPLES]) -> [u8; 3] {
     })
 }
 
-/// Depth 0..1 to 24 bits.
-#[inline(always)]
-fn quantise(z: f32) -> u32 {
-    let low = if z > 0.0 { z } else { 0.0 };
-    let z = if low < 1.0 { low } else { 1.0 };
-    (z * FAR as f32) as i32 as u32
+/// Lays a colour over the samples `passed` of a pixel.
+fn lay(color: [u8; 4], passed: u32, below: &mut [[u8; 3]; SAMPLES]) {
+    let [first, others @ ..] = *below;
+    if passed == FULL && others == [first; SAMPLES - 1] {
+        *below = [over(color, first); SAMPLES];
+        return;
+    }
+    for (s, below) in below.iter_mut().enumerate() {
+        if passed >> s & 1 != 0 {
+            *below = over(color, *below);
+        }
+    }
 }
 
 /// `source` over `below`, in 8 bits and without decoding the gamma: the reference rounds each of
@@ -248,4 +302,26 @@ fn over([r, g, b, a]: [u8; 4], below: [u8; 3]) -> [u8; 3] {
     };
     let mix = |new: u8, old: u8| (product(new, a) + product(old, 255 - a)).min(255) as u8;
     [mix(r, below[0]), mix(g, below[1]), mix(b, below[2])]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_colour_over_samples_that_are_alike_is_as_over_each() {
+        let colors = (0..255_u8).step_by(15).map(|v| [v, 255 - v, v / 2, 255 - v / 3]);
+        for color in colors.chain([[9, 8, 7, 255], [9, 8, 7, 0]]) {
+            for below in [[[255; 3]; SAMPLES], [[10, 200, 77]; SAMPLES], [[1; 3], [2; 3], [3; 3], [3; 3]]] {
+                for passed in 0..=FULL {
+                    let mut laid = below;
+                    lay(color, passed, &mut laid);
+                    for (s, (laid, below)) in laid.iter().zip(below).enumerate() {
+                        let seen = if passed >> s & 1 != 0 { over(color, below) } else { below };
+                        assert_eq!(*laid, seen, "{color:?} {passed} {s}");
+                    }
+                }
+            }
+        }
+    }
 }

@@ -1,9 +1,11 @@
 //! Textures as they are sampled: four 8-bit channels, repeated in both directions, filtered between
 //! the four nearest texels, without mipmaps.
 
+use multiversion::multiversion;
+
+use super::batch::{LANES, Lane};
 use super::limits::MAX_TEXTURE_EDGE;
 use super::picture::{Picture, Pixels};
-use super::project::round;
 use super::refusal::{Checked, Refusal, RefusalCode};
 
 /// Which channels of a picture a texture slot takes.
@@ -56,7 +58,12 @@ struct Axis {
     /// The length in 1/256 texels.
     scale: f32,
     power_of_two: bool,
+    /// The first texel where there is no coordinate.
+    nowhere: i32,
 }
+
+/// The texels of a batch.
+pub(crate) type Batch = [[u8; 4]; LANES];
 
 /// Refuses a picture that the reference cannot make a texture of.
 pub(crate) fn check(picture: &Picture, channels: Channels, place: &str) -> Checked<()> {
@@ -105,12 +112,16 @@ impl Texture {
         self.opaque
     }
 
-    /// The filtered texel at `uv` (1 is one repeat; v grows upwards from the bottom row).
-    #[inline]
-    pub(crate) fn sample(&self, uv: [f32; 2]) -> [u8; 4] {
-        let width = self.width.len as usize;
-        filter(self.width, self.height, uv, |x, y| self.texels.get(y * width + x).copied().unwrap_or_default())
+    /// The filtered texels at `uv` (1 is one repeat; v grows upwards from the bottom row).
+    pub(crate) fn sample(&self, uv: &[Lane; 2]) -> Batch {
+        sample(self, uv)
     }
+}
+
+#[multiversion(targets("x86_64+avx2"))]
+fn sample(texture: &Texture, uv: &[Lane; 2]) -> Batch {
+    let Texture { width, height, texels, .. } = texture;
+    filter([*width, *height], [0, width.len], uv, |at| texels.get(at).copied().unwrap_or_default())
 }
 
 impl<'a> Loose<'a> {
@@ -121,11 +132,10 @@ impl<'a> Loose<'a> {
     }
 
     /// As [`Texture::sample`].
-    #[inline]
-    pub(crate) fn sample(&self, uv: [f32; 2]) -> [u8; 4] {
-        let (width, last) = (self.width.len as usize, self.height.len as usize - 1);
-        filter(self.width, self.height, uv, |x, y| {
-            let at = (last - y) * width + x;
+    pub(crate) fn sample(&self, uv: &[Lane; 2]) -> Batch {
+        let Self { width, height, .. } = *self;
+        // The picture's rows come from the top.
+        filter([width, height], [(height.len - 1) * width.len, -width.len], uv, |at| {
             match (&self.picture.pixels, self.channels) {
                 (Pixels::Palette(indices, palette), Channels::Rgb | Channels::Rgba) => {
                     indices.get(at).map_or([0; 4], |i| palette[usize::from(*i)])
@@ -149,45 +159,103 @@ pub(crate) fn is_opaque(picture: &Picture) -> bool {
     }
 }
 
-/// The mean of the four texels around `uv`, weighted by nearness.
+/// Of each place, the mean of the four texels around it, weighted by nearness; `texel` gives one by its number, that of
+/// the first row's first texel and so many more a row.
 #[inline(always)]
-fn filter(width: Axis, height: Axis, uv: [f32; 2], texel: impl Fn(usize, usize) -> [u8; 4]) -> [u8; 4] {
-    let (x0, x1, fx) = width.locate(uv[0]);
-    let (y0, y1, fy) = height.locate(uv[1]);
-    let at = |x, y| spread(texel(x, y));
-    let low = lerp(fx, at(x0, y0), at(x1, y0));
-    let high = lerp(fx, at(x0, y1), at(x1, y1));
-    gather(lerp(fy, low, high))
+fn filter(
+    [width, height]: [Axis; 2],
+    [start, line]: [i32; 2],
+    uv: &[Lane; 2],
+    texel: impl Fn(usize) -> [u8; 4],
+) -> Batch {
+    let (x, y) = (width.locate(&uv[0]), height.locate(&uv[1]));
+    let mut places = [[0; LANES]; 4];
+    let [a, b, c, d] = &mut places;
+    for (l, (((a, b), c), d)) in a.iter_mut().zip(b).zip(c).zip(d).enumerate() {
+        let (low, high) = (start + y.first[l] * line, start + y.second[l] * line);
+        (*a, *b) = ((low + x.first[l]) as u32, (low + x.second[l]) as u32);
+        (*c, *d) = ((high + x.first[l]) as u32, (high + x.second[l]) as u32);
+    }
+    // Otherwise the compiler takes the places apart and computes each on its own.
+    let [a, b, c, d] = std::hint::black_box(places);
+    let mut filtered = [[0; 4]; LANES];
+    for (l, filtered) in filtered.iter_mut().enumerate() {
+        let at = |place: u32| spread(texel(place as usize));
+        let (x, y) = (u64::from(x.weight[l]), u64::from(y.weight[l]));
+        *filtered = gather(lerp(y, lerp(x, at(a[l]), at(b[l])), lerp(x, at(c[l]), at(d[l]))));
+    }
+    filtered
+}
+
+/// The two nearest texels of each place along an axis, and the weight of the second in 1/256.
+struct Near {
+    first: [i32; LANES],
+    second: [i32; LANES],
+    weight: [u32; LANES],
 }
 
 impl Axis {
     fn new(len: u32) -> Self {
         let len = len.min(MAX_TEXTURE_EDGE);
-        Self { len: len as i32, scale: (len * 256) as f32, power_of_two: len.is_power_of_two() }
+        Self {
+            len: len as i32,
+            scale: (len * 256) as f32,
+            power_of_two: len.is_power_of_two(),
+            nowhere: if len > 0 { NOWHERE.rem_euclid(len as i32) } else { 0 },
+        }
     }
 
-    /// The two nearest texels and the weight of the second in 1/256. The reference renderer's
-    /// sampler works with 8 bits of fraction; with lengths that are no power of two it drops the
-    /// whole repeats first.
+    /// The reference renderer's sampler works with 8 bits of fraction; with lengths that are no power of two it drops
+    /// the whole repeats first.
     #[inline(always)]
-    fn locate(self, coordinate: f32) -> (usize, usize, u64) {
-        let fraction = if self.power_of_two { coordinate } else { coordinate - floor(coordinate) };
-        let fixed = round(fraction * self.scale).wrapping_sub(128);
-        let whole = fixed >> 8;
-        let first = if self.power_of_two { whole & (self.len - 1) } else { whole.rem_euclid(self.len) };
-        let second = if first + 1 == self.len { 0 } else { first + 1 };
-        (first as usize, second as usize, (fixed & 255) as u64)
+    fn locate(self, coordinates: &Lane) -> Near {
+        let mut near = Near { first: [0; LANES], second: [0; LANES], weight: [0; LANES] };
+        let mut fixed = [0; LANES];
+        if self.power_of_two {
+            for ((first, fixed), coordinate) in near.first.iter_mut().zip(&mut fixed).zip(coordinates) {
+                *fixed = round(coordinate * self.scale).wrapping_sub(128);
+                *first = *fixed >> 8 & (self.len - 1);
+            }
+        } else {
+            for ((first, fixed), coordinate) in near.first.iter_mut().zip(&mut fixed).zip(coordinates) {
+                let fraction = coordinate - floor(*coordinate);
+                *fixed = round(fraction * self.scale).wrapping_sub(128);
+                let whole = *fixed >> 8;
+                let inside = if whole < 0 { whole + self.len } else { whole };
+                *first = if whole == NOWHERE { self.nowhere } else { inside };
+            }
+        }
+        for (l, fixed) in fixed.iter().enumerate() {
+            let second = near.first[l] + 1;
+            near.second[l] = if second == self.len { 0 } else { second };
+            near.weight[l] = (fixed & 255) as u32;
+        }
+        near
     }
+}
+
+/// The whole texel of a coordinate that is no number.
+const NOWHERE: i32 = i32::MIN.wrapping_sub(128) >> 8;
+/// Floats from here on do not fit an integer.
+const LARGE: f32 = 2_147_483_648.0;
+
+/// Adding this to a number leaves no bits for a fraction, and its integer in the lowest ones.
+const MAGIC: f64 = 6_755_399_441_055_744.0;
+
+/// As [`project::round`](super::project::round), without branches and checked conversions, which keep the compiler from
+/// working on several at once.
+#[inline(always)]
+fn round(value: f32) -> i32 {
+    let whole = (f64::from(value) + MAGIC).to_bits() as u32;
+    if value.abs() < LARGE { whole.cast_signed() } else { i32::MIN }
 }
 
 #[inline(always)]
 fn floor(value: f32) -> f32 {
-    if value.abs() < 4_194_304.0 {
-        let cut = value as i32 as f32;
-        if cut > value { cut - 1.0 } else { cut }
-    } else {
-        value.floor()
-    }
+    let exact = f64::from(value);
+    let near = (exact + MAGIC) - MAGIC;
+    let low = (if near > exact { near - 1.0 } else { near }) as f32;
+    if value.abs() < LARGE { low } else { value }
 }
 
 /// The four bytes of a texel in the four 16-bit fields of a word, so that all are filtered at once.
@@ -248,7 +316,8 @@ mod tests {
         let texture = Texture::build(&picture, take, "t")?;
         let loose = Loose::new(&picture, take, "t")?;
         for uv in [[0.1, 0.2], [0.77, 0.3], [-3.4, 9.9], [0.5, 0.999], [f32::NAN, 1e9]] {
-            assert_eq!(loose.sample(uv), texture.sample(uv));
+            let uv = uv.map(|v| [v; LANES]);
+            assert_eq!(loose.sample(&uv), texture.sample(&uv));
         }
         Ok(texture)
     }
@@ -268,7 +337,7 @@ mod tests {
     #[test]
     fn sampling_repeats_and_blends() {
         let grey = build(1, &[0, 100, 200], 3, Channels::Rgb).unwrap();
-        let at = |u: f32| grey.sample([u, 0.5])[0];
+        let at = |u: f32| grey.sample(&[[u; LANES], [0.5; LANES]])[0][0];
         assert_eq!([at(1.0 / 6.0), at(0.5), at(5.0 / 6.0)], [0, 100, 200]);
         assert_eq!(at(1.0 / 3.0), 50);
         assert_eq!([at(0.0), at(1.0), at(-1.0)], [100; 3]);
@@ -280,7 +349,33 @@ mod tests {
     #[test]
     fn the_bottom_row_is_first() {
         let texture = build(1, &[10, 20], 1, Channels::Rgb).unwrap();
-        assert_eq!(texture.sample([0.5, 0.25])[0], 20);
-        assert_eq!(texture.sample([0.5, 0.75])[0], 10);
+        let at = |v: f32| texture.sample(&[[0.5; LANES], [v; LANES]])[0][0];
+        assert_eq!([at(0.25), at(0.75)], [20, 10]);
+    }
+
+    /// [`Axis::locate`] for one coordinate, with branches and the processor's own rounding.
+    fn plain(axis: Axis, coordinate: f32) -> (i32, i32, u32) {
+        let fraction = if axis.power_of_two { coordinate } else { coordinate - coordinate.floor() };
+        let fixed = super::super::project::round(fraction * axis.scale).wrapping_sub(128);
+        let first = (fixed >> 8).rem_euclid(axis.len);
+        (first, (first + 1) % axis.len, (fixed & 255) as u32)
+    }
+
+    #[test]
+    fn places_are_found_as_one_by_one() {
+        let odd = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 3e38, -3e38, -1e-20, -0.0, 1e-45];
+        let large = [8_388_607.5, -4_194_304.5, 2_147_483_648.0, -2_147_483_648.0, 16_777_217.0, 1e7, -33_000.1, 5e8];
+        let usual = (0..4096).map(|i| (i as f32 - 1900.0) * 0.001_953_1);
+        let all: Vec<f32> = odd.into_iter().chain(large).chain(usual).collect();
+        for len in [1, 2, 3, 37, 256, 333, 4096, 16_383, 16_384] {
+            let axis = Axis::new(len);
+            for lanes in all.as_chunks::<LANES>().0 {
+                let near = axis.locate(lanes);
+                for (l, coordinate) in lanes.iter().enumerate() {
+                    let found = (near.first[l], near.second[l], near.weight[l]);
+                    assert_eq!(found, plain(axis, *coordinate), "{coordinate} of {len}");
+                }
+            }
+        }
     }
 }

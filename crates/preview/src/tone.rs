@@ -4,6 +4,8 @@
 const GAMMA: f64 = 2.2;
 /// The bits of a 32-bit float that pick a bucket: sign, exponent, seven bits of fraction.
 const SHIFT: u32 = 16;
+/// More than the buckets up to light 1: a power of two, so that no bound needs a check.
+const BUCKETS: usize = 1 << 14;
 
 /// Both curves. Made once a picture; its numbers come from portable functions alone.
 #[derive(Debug)]
@@ -12,7 +14,7 @@ pub(crate) struct Tone {
     /// The least light that gives each output byte.
     thresholds: [f32; 257],
     /// The output byte of the least light of each bucket, from light 0 to 1.
-    buckets: Vec<u8>,
+    buckets: Box<[u8; BUCKETS]>,
 }
 
 impl Tone {
@@ -28,14 +30,13 @@ impl Tone {
             y as f32
         });
         let mut level = 0_usize;
-        let buckets = (0..=1.0_f32.to_bits() >> SHIFT)
-            .map(|bucket| {
-                while f32::from_bits(bucket << SHIFT) >= thresholds[level + 1] {
-                    level += 1;
-                }
-                level as u8
-            })
-            .collect();
+        let mut buckets = Box::new([0; BUCKETS]);
+        for (least, bucket) in (0..=1.0_f32.to_bits() >> SHIFT).zip(buckets.iter_mut()) {
+            while f32::from_bits(least << SHIFT) >= thresholds[level + 1] {
+                level += 1;
+            }
+            *bucket = level as u8;
+        }
         Self { linear, thresholds, buckets }
     }
 
@@ -50,12 +51,9 @@ impl Tone {
     pub(crate) fn encode(&self, light: f32) -> u8 {
         let light = if light > 0.0 { light } else { 0.0 };
         let light = if light < 1.0 { light } else { 1.0 };
-        let bucket = (light.to_bits() >> SHIFT) as usize;
-        let mut level = self.buckets.get(bucket).copied().unwrap_or(0);
-        while light >= self.thresholds[usize::from(level) + 1] {
-            level += 1;
-        }
-        level
+        let level = self.buckets[(light.to_bits() >> SHIFT) as usize % BUCKETS];
+        // Buckets are narrower than levels: none holds more than one threshold.
+        level + u8::from(light >= self.thresholds[usize::from(level) + 1])
     }
 }
 
@@ -70,6 +68,11 @@ mod tests {
             let light = i as f32 / 100_000.0;
             let exact = 255.0 * libm::pow(f64::from(light), 1.0 / 2.2);
             assert!((f64::from(tone.encode(light)) - exact).abs() < 0.500_1, "{light}");
+        }
+        for bucket in 0..1.0_f32.to_bits() >> SHIFT {
+            let last = f32::from_bits(((bucket + 1) << SHIFT) - 1);
+            let inside = tone.thresholds.iter().filter(|t| **t > f32::from_bits(bucket << SHIFT) && **t <= last);
+            assert!(inside.count() <= 1, "{last}");
         }
         assert_eq!([f32::NAN, -1.0, 0.0, 1.0, 2.0, f32::INFINITY].map(|x| tone.encode(x)), [0, 0, 0, 255, 255, 255]);
     }
