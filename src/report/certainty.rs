@@ -12,7 +12,7 @@ pub(super) fn short(tally: Tally, win_margin: f64) -> Option<String> {
     let interval = interval(&certainty);
     Some(match certainty.survives {
         true => format!("95 % interval {interval}"),
-        false => format!("95 % interval {interval}, would not survive leaving out {}", prompts(&certainty)),
+        false => format!("95 % interval {interval}; leaving out {} can change the result", prompts(&certainty)),
     })
 }
 
@@ -26,10 +26,14 @@ pub(super) fn sentence(tally: Tally, win_margin: f64, orders: Option<Orders>) ->
         share(certainty.reaches)
     )];
     if certainty.left_out > 0 {
-        let would = if certainty.survives { "would" } else { "would not" };
-        sentences.push(format!("The result {would} survive leaving out any {}.", prompts(&certainty)));
+        let left_out = prompts(&certainty);
+        sentences.push(match certainty.survives {
+            true => format!("The result is the same whichever {left_out} one leaves out."),
+            false => format!("Leaving out {left_out} can change the result."),
+        });
     }
-    sentences.extend(orders.map(|orders| format!("Both orders contradict each other in {}.", parts(orders))));
+    let compared = orders.filter(|orders| orders.compared > 0);
+    sentences.extend(compared.map(|orders| format!("The two orders contradict each other in {}.", parts(orders))));
     Some(sentences.join(" "))
 }
 
@@ -51,7 +55,7 @@ pub(super) fn facts(matches: &[Match]) -> Vec<Fact> {
     let Some(round) = judged_round(matches) else { return Vec::new() };
     let draws = format!("{} of {}", number(round.draws as u64), number(round.judged as u64));
     let mut facts = vec![fact("draws by the judge", draws)];
-    facts.extend(round.orders.map(|orders| fact("orders that contradict", parts(orders))));
+    facts.extend(round.orders.map(|orders| fact("duels whose orders disagree", parts(orders))));
     facts.extend(round.bias.as_ref().map(|bias| fact("first minus second penalty", preference(bias))));
     facts
 }

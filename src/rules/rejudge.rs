@@ -15,9 +15,9 @@ use crate::model::report::{Duel, DuelWinner, MatchReport};
 use crate::model::snapshot::{PlayerFiles, RoundFiles, Snapshot};
 use crate::model::splat::snapshot::SplatSnapshot;
 
-/// If a judge agrees with the record in fewer than two thirds of the duels, beyond chance, that is a warning: an honest
-/// record of a sandbox agrees in nine of ten, and one by a judge that mixes the models up in half.
-pub const AGREEMENT: f64 = 2.0 / 3.0;
+/// A judge that agrees with the record in fewer duels than this, even at the upper end of the interval, is a warning: an
+/// honest record of a sandbox agrees in nine of ten, and one by a judge that mixes the models up in a half to 60 %.
+pub const AGREEMENT: f64 = 0.75;
 
 /// How many characters of the reason for a missing answer are kept: it may quote an address from the files.
 const LONGEST: usize = 1000;

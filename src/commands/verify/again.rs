@@ -135,7 +135,7 @@ fn tell(
     if agreement.is_low() {
         let percent = 100.0 * AGREEMENT;
         context.ui.warn(&format!(
-            "the judge agrees with the record in fewer than {percent:.0} % of the duels, beyond chance: {}",
+            "the judge agrees with the record in fewer than {percent:.0} % of the duels, even at the upper end of the interval: {}",
             in_words(&agreement)
         ));
     }

@@ -35,9 +35,11 @@ fn match_line(one: &SureMatch) -> String {
         one.win_margin
     )];
     if one.certainty.left_out > 0 {
-        let would = if one.certainty.survives { "would" } else { "would not" };
         let left_out = counted(one.certainty.left_out, "prompt", "prompts");
-        parts.push(format!("the decision {would} survive leaving out any {left_out}"));
+        parts.push(match one.certainty.survives {
+            true => format!("the decision is the same whichever {left_out} one leaves out"),
+            false => format!("leaving out {left_out} can change the decision"),
+        });
     }
     parts.extend(one.orders.map(contradicting));
     parts.join("; ")

@@ -10,6 +10,10 @@ use crate::rules::duel::DRAW_WITHIN;
 /// orders are asked so that a preference cancels, which it does not where a penalty meets 0 or 10.
 pub const BIAS: f64 = DRAW_WITHIN / 2.0;
 
+/// One contradiction in this many duels, or more, is a warning: a judge that mixes the models up at random contradicts
+/// itself in up to half of them, an honest one of a sandbox in none.
+pub const CONTRADICTING: usize = 4;
+
 /// Fewer duels than this say nothing of a preference: the interval of their mean is too narrow.
 pub const FEWEST: usize = 10;
 
@@ -78,6 +82,12 @@ impl Orders {
             compared: sum.compared + 1,
             contradicting: sum.contradicting + usize::from(duel.contradict()),
         })
+    }
+
+    /// Do more of them contradict each other than of a judge that looks at the models? See [`CONTRADICTING`].
+    #[must_use]
+    pub fn matter(self) -> bool {
+        self.compared >= FEWEST && self.contradicting * CONTRADICTING >= self.compared
     }
 
     /// Adds another count.

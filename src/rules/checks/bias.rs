@@ -3,7 +3,7 @@
 use super::{Sink, VerifyFacts};
 use crate::model::ids::RoundNumber;
 use crate::model::snapshot::{RoundFiles, Slot};
-use crate::rules::certainty::orders::{BIAS, Bias, BothOrders};
+use crate::rules::certainty::orders::{BIAS, Bias, BothOrders, Orders};
 
 pub(super) fn check(_: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
     let answers = files.players.values().flat_map(|own| own.answers.values()).filter_map(Slot::get);
@@ -14,6 +14,13 @@ pub(super) fn check(_: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles,
         match bias.matters() {
             true => claim.warn(format!("{found}; below {BIAS} either way is usual")),
             false => claim.note(found),
+        }
+        let orders = Orders::of(duels.iter().copied());
+        if orders.matter() {
+            claim.warn(format!(
+                "in {} of {} duels the two orders contradict each other, as if by chance",
+                orders.contradicting, orders.compared
+            ));
         }
     });
 }
@@ -75,9 +82,15 @@ mod tests {
 
     #[test]
     fn a_small_or_uncertain_preference_is_none() {
-        let small = found(&[[(5, 5); 7].as_slice(), &[(5, 6); 3]].concat());
+        let small = found(&[[(5, 5); 8].as_slice(), &[(5, 6); 2]].concat());
         assert_eq!(small[0].status, CheckStatus::Pass, "{}", small[0].detail);
-        assert_eq!(found(&[(0, 9), (9, 0)].repeat(20))[0].status, CheckStatus::Pass);
+    }
+
+    #[test]
+    fn orders_that_contradict_each_other_are_a_warning() {
+        let random = found(&[(0, 9), (9, 0)].repeat(20));
+        assert_eq!(random[0].status, CheckStatus::Warn);
+        assert!(random[0].detail.contains("in 40 of 40 duels the two orders contradict"), "{}", random[0].detail);
         assert_eq!(found(&[(0, 9); 9])[0].status, CheckStatus::Pass, "too few");
         assert_eq!(found(&[]), []);
     }

@@ -321,10 +321,20 @@ impl Judged<'_> {
     /// Objections to a change that alters or removes append-only content.
     fn lost(&self, change: &Change) -> Vec<String> {
         let Some(before) = self.trace(&change.file, change.before.as_ref()) else { return Vec::new() };
-        let after = self.trace(&change.file, change.after.as_ref());
-        if matches!(after, Some(Trace::Broken(_))) || (!self.before.started() && change.file.is_prepared()) {
+        if !self.before.started() && change.file.is_prepared() {
             return Vec::new();
         }
+        let after = self.trace(&change.file, change.after.as_ref());
+        let lost = self.lost_of(change, before, after);
+        // A file that is broken and then mended could come back with other content: breaking it is a loss in itself.
+        match after {
+            Some(Trace::Broken(_)) if !lost.is_empty() => vec!["it can no longer be read: what it held is lost".to_owned()],
+            _ => lost,
+        }
+    }
+
+    /// What a change takes from a file, by what that file has to keep.
+    fn lost_of(&self, change: &Change, before: &Trace, after: Option<&Trace>) -> Vec<String> {
         let gone = change.after.is_none();
         match (change.file.row().keeps, before) {
             (Keeps::Entries, Trace::List(old)) => {

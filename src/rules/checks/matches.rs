@@ -1,7 +1,7 @@
 //! `match.score`, `match.matrix`, `match.urls`, `match.rules`.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{Claim, MatchView, Sink, Then, VerifyFacts, Was};
 use crate::base::text::counted;
@@ -281,14 +281,13 @@ fn check_matrix(
             row(claim, round, files, left, right, *found);
             check_qualified(claim, facts, round, (files, table), left, right);
         }
-        if facts.is_over(round) {
-            for report in files.players.values().flat_map(|own| own.reports.values()).filter_map(|slot| slot.get()) {
-                if matrix.margin(&report.left, &report.right).is_none() {
-                    claim.fail(format!(
-                        "{} against {}: a report (margin {}) without a row",
-                        report.left, report.right, report.margin
-                    ));
-                }
+        let mut reported = HashSet::new();
+        for report in files.players.values().flat_map(|own| own.reports.values()).filter_map(|slot| slot.get()) {
+            let (left, right, margin) = (&report.left, &report.right, report.margin);
+            if !reported.insert((left, right)) {
+                claim.fail(format!("{left} against {right}: two reports of one match (a margin of {margin} in this one)"));
+            } else if facts.is_over(round) && matrix.margin(left, right).is_none() {
+                claim.fail(format!("{left} against {right}: a report (margin {margin}) without a row"));
             }
         }
     });
