@@ -694,7 +694,7 @@ fn commit_digits(text: &str) -> Result<String, &'static str> {
 #[derive(Debug, Args)]
 pub struct CheckArgs {
     /// The files: a folder, or a URL as in a submission's `cdn_url`
-    #[arg(value_name = "FOLDER|URL")]
+    #[arg(value_name = "FOLDER|URL", value_hint = ValueHint::AnyPath)]
     pub source: String,
     /// Also check what this miner revealed, and its image build [default: the miner that submitted this URL]
     #[arg(long, value_name = "HOTKEY", add = complete::hotkeys())]

@@ -17,7 +17,7 @@ pub(crate) fn counted(count: impl TryInto<u64>, one: &str, many: &str) -> String
 #[must_use]
 pub(crate) fn hours(hours: f64) -> String {
     match hours {
-        some if some > 0.0 && some < 0.005 => "under 0.01".to_owned(),
+        some if some > 0.0 && some < 0.005 => "less than 0.01".to_owned(),
         hours => format!("{hours:.2}"),
     }
 }

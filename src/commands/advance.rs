@@ -1,12 +1,13 @@
 //! `gen404 advance`: runs what is due now, step by step, through the stages' own commands.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::base::error::{Error, Kind, Result};
 use crate::cli::{AdvanceArgs, Command, Global};
-use crate::engine::common::{instead, pool};
+use crate::engine::common::{instead, instead_of, pool};
 use crate::engine::context::{Context, Standing};
 use crate::engine::runs::recorder::Recorder;
 use crate::model::ids::Block;
@@ -34,6 +35,7 @@ pub(super) fn run(
         stop,
         steps,
         waits,
+        waiting: BTreeMap::new(),
         idle: None,
         worst: None,
         blind: false,
@@ -41,6 +43,7 @@ pub(super) fn run(
     };
     loop {
         run.waits.clear();
+        run.waiting.clear();
         run.idle = None;
         run.blind = false;
         let failed_before = std::mem::take(&mut run.worst);
@@ -80,6 +83,8 @@ struct Run<'a> {
     steps: Vec<Value>,
     /// What the steps wait for.
     waits: Vec<String>,
+    /// What each command that did nothing waits for.
+    waiting: BTreeMap<&'static str, String>,
     /// Why nothing more is done in this pass.
     idle: Option<String>,
     /// The worst failure of this pass.
@@ -132,7 +137,7 @@ impl Run<'_> {
             }
             let facts = context.facts(&standing, block);
             let Some((command, what)) = next(&facts, &attempts) else {
-                self.idle = Some(instead(&context, &standing, block));
+                self.idle = Some(instead_of(&context, &standing, block, &self.waiting));
                 break;
             };
             self.warn_of_one_change(&context);
@@ -220,6 +225,10 @@ impl Run<'_> {
         }
         let (changed, failed) = (done.changed(), error.is_some());
         attempts.add(name, changed, failed);
+        match done.waits.last().filter(|_| !changed && !failed) {
+            Some(waits) => _ = self.waiting.insert(name, own_words(name, waits).to_owned()),
+            None => _ = self.waiting.remove(name),
+        }
         self.waits.extend(done.waits.iter().cloned());
         self.report.warnings.extend(done.warnings.iter().cloned());
         if changed || failed {
@@ -251,9 +260,7 @@ impl Run<'_> {
         } else if error.is_none() && (verdicts.is_empty() || !done.waits.is_empty()) {
             let line = done.waits.last().map_or_else(|| headline(name, done), |waits| Some(waits.as_str()));
             let line = line.unwrap_or("done");
-            // The line may begin with the command's own name.
-            let said = line.strip_prefix(name).and_then(|rest| rest.strip_prefix(' ')).unwrap_or(line);
-            self.report.say(format!("{name}: {said}"));
+            self.report.say(format!("{name}: {}", own_words(name, line)));
         }
         self.ui.tell(self.report);
     }
@@ -293,6 +300,11 @@ impl Run<'_> {
         self.report.detail(json!({"steps": self.steps, "awaited": self.waits, "idle": self.idle}));
         self.report.failed = self.worst;
     }
+}
+
+/// A step's line without the command's own name, with which it may begin.
+fn own_words<'a>(command: &str, line: &'a str) -> &'a str {
+    line.strip_prefix(command).and_then(|rest| rest.strip_prefix([' ', ':'])).map_or(line, str::trim_start)
 }
 
 /// The line of a step's result that sums it up: the first for plans, the last for longer work.

@@ -25,7 +25,9 @@ fn show(source: &SettingsSource, drivers: &DriverArgs, report: &mut Report) -> R
         None => "# settings: no file".to_owned(),
     });
     let mut section = "";
-    for setting in &settings {
+    // A key without a table comes before the first one.
+    let (top, others): (Vec<&Shown>, Vec<&Shown>) = settings.iter().partition(|setting| !setting.key.contains('.'));
+    for setting in top.into_iter().chain(others) {
         let (of, key) = setting.key.rsplit_once('.').unwrap_or(("", &setting.key));
         if of != section {
             report.say("");

@@ -22,7 +22,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &LeaseArgs, report: &mut Repor
 
 fn release(context: &Context<'_>, host: Option<&str>, report: &mut Report) -> Result<()> {
     let (gone, left) = context.release_leases(host)?;
-    gone.iter().for_each(|lease| report.say(format!("released {}: {}", lease.command, context.elsewhere(lease))));
+    gone.iter().for_each(|lease| report.say(format!("released: {}, {}", named(lease), context.held(lease))));
     if gone.is_empty() {
         report.say(host.map_or_else(|| "no lease is left".to_owned(), |host| none_of(host, &left)));
     }

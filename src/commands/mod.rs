@@ -19,6 +19,7 @@ mod leader;
 mod lease;
 mod log;
 mod man;
+mod metrics;
 mod open;
 mod pause;
 mod render;
@@ -39,9 +40,8 @@ use serde_json::json;
 
 use crate::base::error::{Error, Kind, Result};
 use crate::cli::{self, Cli, Command, Global};
-use crate::engine::context::{Context, Options};
+use crate::engine::context::Options;
 use crate::engine::runs::recorder::Recorder;
-use crate::report::folder;
 use crate::ui::{Ended, Failed, Report, Ui, Verbosity};
 
 impl From<&Global> for Options {
@@ -49,7 +49,7 @@ impl From<&Global> for Options {
         let Global { repo, config, dry_run, commit, push, wait_lock, meter, metrics, .. } = global;
         let (repo, config, meter, metrics) = (repo.clone(), config.clone(), meter.clone(), metrics.clone());
         let (dry_run, commit, push, wait_lock) = (*dry_run, *commit, *push, *wait_lock);
-        Options { repo, config, dry_run, commit, push, wait_lock, meter, metrics }
+        Options { repo, config, dry_run, commit, push, wait_lock, meter, metrics, no_metrics: false }
     }
 }
 
@@ -132,11 +132,12 @@ fn recorded(global: &Global, ui: &Ui, name: &str, command: &Command) -> Ended {
     if global.dry_run || !command.is_recorded() {
         return run(global, ui, command, None);
     }
-    if let Err(error) = metrics_stay_apart(global, ui) {
-        return Err(Box::new(Failed { error, report: Report::new(false) }));
-    }
+    let options = match metrics::settled(global.into(), ui) {
+        Ok(options) => options,
+        Err(error) => return Err(Box::new(Failed { error, report: Report::new(false) })),
+    };
     let skipped = if let Command::Advance(args) = command { args.skip.as_slice() } else { &[] };
-    let recorder = Recorder::new(&global.into(), ui, name, skipped);
+    let recorder = Recorder::new(&options, ui, name, skipped);
     recorder.begin();
     let ended = run(global, ui, command, Some(&recorder));
     match &ended {
@@ -144,30 +145,6 @@ fn recorded(global: &Global, ui: &Ui, name: &str, command: &Command) -> Ended {
         Err(failed) => recorder.conclude(&failed.report, Some(&failed.error)),
     };
     ended
-}
-
-/// Refuses a file of numbers among the competition's own files, which each run would replace, or in place of what is
-/// no file.
-fn metrics_stay_apart(global: &Global, ui: &Ui) -> Result<()> {
-    let options = Options { commit: false, push: false, ..global.into() };
-    // Without a competition, or settings that can be read, the command itself fails.
-    let Ok(context) = Context::open(options, ui, &mut Report::default()) else { return Ok(()) };
-    let (flag, key) = (context.options.metrics.as_ref(), context.config.metrics.file.as_ref());
-    let Some((file, name)) = flag.map(|file| (file, "--metrics")).or(key.map(|file| (file, "[metrics] file"))) else {
-        return Ok(());
-    };
-    if file.symlink_metadata().is_ok_and(|found| !found.is_file()) {
-        let other = Error::usage(format!("{}: not a plain file", file.display()));
-        return Err(other.hint(format!("give {name} a file, which is replaced after each run")));
-    }
-    let (root, own, real) = (context.store.root(), context.own_folder()?, folder::resolved(file)?);
-    if [&root.join(".gen404"), &own].iter().any(|own| real.starts_with(own)) {
-        return Ok(());
-    }
-    folder::outside(file, root, name).map(drop).map_err(|_| {
-        let inside = Error::usage(format!("{}: inside the competition's folder", file.display()));
-        inside.hint(format!("give {name} a file outside of it, or in {}", own.display()))
-    })
 }
 
 /// Runs a command, and runs it again from the new state if another writer's commit came first.

@@ -125,9 +125,22 @@ pub(crate) fn not_due(context: &Context<'_>, standing: &Standing, command: &str,
 
 /// Where the round is, and what is due there.
 pub(crate) fn instead(context: &Context<'_>, standing: &Standing, block: Option<Block>) -> String {
+    instead_of(context, standing, block, &BTreeMap::new())
+}
+
+/// As [`instead`], after commands were tried that wait: each with what it waits for.
+pub(crate) fn instead_of(
+    context: &Context<'_>,
+    standing: &Standing,
+    block: Option<Block>,
+    waiting: &BTreeMap<&str, String>,
+) -> String {
     let instead: Vec<String> = due(&context.facts(standing, block))
         .iter()
         .map(|due| match due {
+            Due::Now { command, .. } | Due::Possible { command, .. } if waiting.contains_key(command) => {
+                format!("`gen404 {command}` waits ({})", waiting.get(command).map_or("", String::as_str))
+            }
             Due::Now { command, .. } => format!("`gen404 {command}` is due"),
             Due::Possible { command, .. } => format!("`gen404 {command}` may be run"),
             Due::Waits { command, what } => format!("`gen404 {command}` waits ({what})"),

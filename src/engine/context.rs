@@ -43,6 +43,8 @@ pub(crate) struct Options {
     pub(crate) meter: Meter,
     /// The file of numbers that each run writes, if named.
     pub(crate) metrics: Option<PathBuf>,
+    /// The settings name a file of numbers that no run may replace.
+    pub(crate) no_metrics: bool,
 }
 
 /// A command at work on a competition.
@@ -85,7 +87,8 @@ impl<'a> Context<'a> {
         let options = options.into();
         let store = Store::open(root)?;
         let git = Git::open(store.root())?;
-        let config = settings(&options, ui, store.root(), git.as_ref(), report)?;
+        let mut config = settings(&options, ui, store.root(), git.as_ref(), report)?;
+        config.metrics.file = config.metrics.file.filter(|_| !options.no_metrics);
         Context::following(config, options, ui, (store, git), report)
     }
 

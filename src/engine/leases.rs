@@ -220,6 +220,12 @@ impl Context<'_> {
         elsewhere(lease, self.lease_skew())
     }
 
+    /// Who holds an announcement, and until when.
+    pub(crate) fn held(&self, lease: &StepLease) -> String {
+        let of = if lease.hotkeys.is_empty() { String::new() } else { format!(" for {}", miners(lease)) };
+        format!("held by {}{of} until {}", lease.shown_host(), lease.until(self.lease_skew()))
+    }
+
     /// By how much the clocks of hosts may differ.
     pub(crate) fn lease_skew(&self) -> TimeDelta {
         delta(self.config.lease.skew())
@@ -478,10 +484,15 @@ fn elsewhere(lease: &StepLease, skew: TimeDelta) -> String {
     if lease.hotkeys.is_empty() {
         return lease.says(skew);
     }
+    format!("{} does {} until {}", lease.shown_host(), miners(lease), lease.until(skew))
+}
+
+/// The miners of an announcement.
+fn miners(lease: &StepLease) -> String {
     let mut seen = BTreeSet::new();
     let distinct: Vec<&str> = lease.hotkeys.iter().map(Hotkey::as_str).filter(|name| seen.insert(*name)).collect();
     let (named, rest) = distinct.split_at(distinct.len().min(MOST_NAMED));
     let (names, more) = (named.join(", "), rest.len());
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("{} does {names}{more} until {}", lease.shown_host(), lease.until(skew))
+    format!("{names}{more}")
 }

@@ -163,8 +163,8 @@ mod tests {
     fn nothing_turns_the_direction_of_a_page() {
         let pages = Pages::new().unwrap();
         let shown =
-            pages.templates.render_str("{{ text }}", minijinja::context! { text => "a\u{202e}b\u{200b}\u{2009}<" });
-        assert_eq!(shown.unwrap(), "a\\u{202e}b\\u{200b}\u{2009}&lt;");
+            pages.templates.render_str("{{ text }}", minijinja::context! { text => "a\u{202e}b\u{200b}\u{202f}<" });
+        assert_eq!(shown.unwrap(), "a\\u{202e}b\\u{200b}\u{202f}&lt;");
     }
 
     #[test]

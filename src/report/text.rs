@@ -75,13 +75,13 @@ pub(crate) fn share(value: f64) -> String {
     format!("{tenths}%")
 }
 
-/// A number with a thin space between thousands.
+/// A number with a narrow space between thousands, at which no line is broken.
 pub(crate) fn number(value: u64) -> String {
     let digits = value.to_string();
     let mut out = String::new();
     for (at, digit) in digits.chars().enumerate() {
         if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push('\u{2009}');
+            out.push('\u{202f}');
         }
         out.push(digit);
     }
@@ -241,7 +241,7 @@ mod tests {
         assert_eq!(margin(-0.0001), "0.0%");
         assert_eq!((margin(100.0), short_margin(-1.0)), ("no files left".to_owned(), "\u{2212}100".to_owned()));
         assert_eq!((share(0.05), share(0.075)), ("5%".to_owned(), "7.5%".to_owned()));
-        assert_eq!(number(7_476_090), "7\u{2009}476\u{2009}090");
+        assert_eq!(number(7_476_090), "7\u{202f}476\u{202f}090");
         assert_eq!(counted(1, "match", "matches"), "1 match");
     }
 

@@ -99,7 +99,15 @@ impl Runner<'_> {
         self.ui.status(&format!("now in another terminal: cd {place}; {program} status (here, Ctrl-C ends it)"));
         let mut told = None;
         while !stop.is_wanted() {
-            let now = Some(RoundStage::of(&self.store)?);
+            let now = match RoundStage::of(&self.store) {
+                Ok(now) => Some(now),
+                // It may be written by hand: what was last read goes on until it can be read again.
+                Err(error) => {
+                    self.ui.warn_once(&format!("{error}; the sandbox goes on as before until it can be read"));
+                    stop.sleep(LOOK_AGAIN);
+                    continue;
+                }
+            };
             if let Some(RoundStage { round, stage, block }) = now.as_ref().filter(|_| told != now) {
                 let block = block.map_or(String::new(), |block| format!(", block {block}"));
                 self.ui.status(&format!("{}{block}", round_in(*round, *stage)));

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
-use console::{Term, truncate_str};
+use console::{Term, measure_text_width, truncate_str};
 
 use super::{Ui, harmless};
 
@@ -35,16 +35,16 @@ impl Screen {
         (usize::from(rows).max(1), usize::from(columns).max(1))
     }
 
-    /// Draws these lines, as far as they fit.
-    pub fn show(&self, ui: &Ui, lines: &[String]) {
-        ui.printed(write(&picture(lines, self.size())));
+    /// Draws these lines, as far as they fit; those that are `wrapped` take as many rows as they need.
+    pub fn show(&self, ui: &Ui, lines: &[String], wrapped: fn(&str) -> bool) {
+        ui.printed(write(&picture(lines, wrapped, self.size())));
     }
 
     /// Waits, and draws the lines again if the terminal changes its size meanwhile.
     pub fn rest(
         &self,
         ui: &Ui,
-        lines: &[String],
+        (lines, wrapped): (&[String], fn(&str) -> bool),
         pause: Duration,
         sleep: &dyn Fn(Duration),
         is_over: &dyn Fn() -> bool,
@@ -54,7 +54,7 @@ impl Screen {
             sleep(LOOK_EVERY.min(pause.saturating_sub(begun.elapsed())));
             if self.size() != size {
                 size = self.size();
-                self.show(ui, lines);
+                self.show(ui, lines, wrapped);
             }
         }
     }
@@ -72,15 +72,29 @@ fn write(text: &str) -> std::io::Result<()> {
     out.write_all(text.as_bytes()).and_then(|()| out.flush())
 }
 
-/// The lines, each cut to the width; what is left of the last picture is cleared line by line.
-fn picture(lines: &[String], (rows, columns): (usize, usize)) -> String {
+/// The lines, each wrapped or cut to the width; what is left of the last picture is cleared line by line.
+fn picture(lines: &[String], wrapped: fn(&str) -> bool, (rows, columns): (usize, usize)) -> String {
+    let fitted = |line: &str| if wrapped(line) { rows_of(line, columns) } else { vec![line.to_owned()] };
     let lines: Vec<String> =
-        lines.iter().flat_map(|line| harmless(line).lines().map(str::to_owned).collect::<Vec<_>>()).collect();
+        lines.iter().flat_map(|line| harmless(line).lines().flat_map(fitted).collect::<Vec<_>>()).collect();
     let fits = if lines.len() > rows { rows.saturating_sub(1) } else { lines.len() };
     let rest = (lines.len() > fits).then(|| format!("... {} more lines", lines.len() - fits));
     let shown: Vec<String> = lines.into_iter().take(fits).chain(rest).collect();
     let shown: Vec<String> = shown.iter().map(|line| format!("{}\x1b[K", truncate_str(line, columns, "…"))).collect();
     format!("\x1b[H{}\x1b[J", shown.join("\r\n"))
+}
+
+/// A line as rows that are no wider than this, broken between words where possible.
+fn rows_of(line: &str, columns: usize) -> Vec<String> {
+    let mut rows = vec![String::new()];
+    for word in line.split_inclusive(' ') {
+        let fits = |row: &String| measure_text_width(&format!("{row}{}", word.trim_end())) <= columns;
+        match rows.last_mut() {
+            Some(row) if row.is_empty() || fits(row) => row.push_str(word),
+            _ => rows.push(word.to_owned()),
+        }
+    }
+    rows
 }
 
 #[cfg(test)]
@@ -90,9 +104,14 @@ mod tests {
     #[test]
     fn lines_are_cut_to_the_terminal_and_their_escapes_are_shown() {
         let lines = ["abcdef".to_owned(), "x\x1b[2J".to_owned(), "c".to_owned()];
-        let drawn = picture(&lines, (9, 4));
+        let drawn = picture(&lines, |_| false, (9, 4));
         assert_eq!(drawn, "\x1b[Habc…\x1b[K\r\nx\\u…\x1b[K\r\nc\x1b[K\x1b[J");
-        assert_eq!(picture(&lines, (2, 40)), "\x1b[Habcdef\x1b[K\r\n... 2 more lines\x1b[K\x1b[J");
-        assert!(picture(&["日本語".to_owned()], (3, 4)).contains("日…"));
+        assert_eq!(picture(&lines, |_| false, (2, 40)), "\x1b[Habcdef\x1b[K\r\n... 2 more lines\x1b[K\x1b[J");
+        assert!(picture(&["日本語".to_owned()], |_| false, (3, 4)).contains("日…"));
+        let long = ["failing: ab cd".to_owned()];
+        assert_eq!(
+            picture(&long, |_| true, (9, 9)),
+            "\x1b[Hfailing: \x1b[K\r\nab cd\x1b[K\x1b[J".replace(": \x1b", ": \x1b")
+        );
     }
 }

@@ -43,6 +43,14 @@ fn rounds_hotkeys_prompts_and_stages_come_from_the_competition() {
     assert_eq!(offered(elsewhere.path(), &["gen404", "--repo", dir, "verify", "--round", ""]), ["0", "1", "2"]);
 }
 
+#[test]
+fn paths_are_offered_where_a_folder_may_be_named() {
+    let folder = example(false);
+    std::fs::create_dir(folder.path().join("models")).unwrap();
+    let offered = offered(&folder.path().join("rounds"), &["gen404", "check", "../mod"]);
+    assert!(offered.iter().any(|path| path.starts_with("../models")), "{offered:?}");
+}
+
 #[cfg(unix)]
 #[test]
 fn damaged_and_hostile_competitions_offer_nothing_and_say_nothing() {

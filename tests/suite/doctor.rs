@@ -136,6 +136,17 @@ fn each_service_that_is_broken_is_the_line_that_fails() {
     only(&whole.run(&[], &[]), &[], "whole");
     only(&whole.odd(&settings, &[], &[]), &[], "the same, named");
     assert!(!whole.root().join("objects/gen404-doctor").exists());
+    let told =
+        |url: &str| format!("{settings}\n[[notify]]\nurl = \"{url}/hunter2\"\n[heartbeat]\nurl = \"{url}/hunter2\"\n");
+    let receiver = crate::receiver::Receiver::start(crate::receiver::TAKES);
+    only(
+        &whole.odd(&told(receiver.url("").trim_end_matches('/')), &["--stage", "duel"], &[]),
+        &[],
+        "a webhook that is up",
+    );
+    assert_eq!(receiver.at("/hunter2").len(), 0, "no message is sent");
+    let dead = [("notify", "warn"), ("heartbeat", "warn")];
+    only(&whole.odd(&told(DEAD), &["--stage", "duel"], &[]), &dead, "a dead webhook");
     let text = gen404(&whole.root(), &["doctor", "--stage", "duel"]).ends(0).out;
     assert!(text.contains("ok    judge.question") && !text.contains("store"), "{text}");
     assert!(text.trim_end().ends_with("ok, 0 warnings, 0 failures"), "{text}");
@@ -300,6 +311,26 @@ fn a_checkout_lock_pool_or_disk_that_is_not_well_is_the_line_that_says_so() {
     only(&offline(&[]), &[("lock", "warn")], "a run at work");
     drop(lock);
 
+    // What a killed git left, and what is kept of runs.
+    let branch = git(&root, &["branch", "--show-current"]);
+    for left in ["index.lock", "HEAD.lock", &format!("refs/heads/{branch}.lock")] {
+        let left = root.join(".git").join(left);
+        std::fs::write(&left, "").unwrap();
+        let told = gen404(&root, &["doctor", "--offline", "--stage", "builds"]).ends(1).out;
+        assert!(told.contains("fail  git.locks") && told.contains(&format!("rm {}", left.display())), "{told}");
+        std::fs::remove_file(left).unwrap();
+    }
+    for (kept, status) in [("runs.jsonl", "fail"), ("notify/outbox.json", "warn")] {
+        let kept = own.join(kept);
+        std::fs::create_dir_all(kept.parent().unwrap()).unwrap();
+        match status {
+            "fail" => std::fs::create_dir(&kept).unwrap(),
+            _ => std::fs::write(&kept, "{").unwrap(),
+        }
+        only(&offline(&[]), &[("record", status)], "a record that cannot be read");
+        std::fs::remove_file(&kept).or_else(|_| std::fs::remove_dir(&kept)).unwrap();
+    }
+
     // Who commits, and with which key.
     let config = std::fs::read_to_string(root.join(".git/config")).unwrap();
     let restore = || std::fs::write(root.join(".git/config"), &config).unwrap();
@@ -345,6 +376,12 @@ fn a_checkout_lock_pool_or_disk_that_is_not_well_is_the_line_that_says_so() {
         only(&offline(&[]), &[("settings", "warn")], "settings that anyone may write");
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
     }
+    // A state that is being written by hand ends no sandbox.
+    let state = std::fs::read_to_string(root.join("state.json")).unwrap();
+    std::fs::write(root.join("state.json"), state.get(..state.len() / 2).unwrap()).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    std::fs::write(root.join("state.json"), state).unwrap();
+    only(&whole.run(&["--stage", "duel"], &[]), &[], "the sandbox goes on");
     full_disk(&whole);
     git(&root, &["add", "-f", "gen404.toml"]);
     only(&offline(&[]), &[("settings", "fail")], "settings that git tracks");
@@ -454,6 +491,11 @@ fn every_setting_is_shown_with_its_origin_and_no_secret() {
     assert!(secret("HF_TOKEN")["problem"].as_str().unwrap().contains("/nowhere"));
     // As TOML, what is shown may be read again.
     let text = shown(folder.path(), &env, &["config", "show"]).ends(0).out;
+    let none = example(false);
+    for (text, endpoints) in [(text.clone(), 1), (shown(none.path(), &env, &["config", "show"]).ends(0).out, 0)] {
+        let parsed: toml::Table = toml::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"));
+        assert_eq!(parsed["notify"].as_array().unwrap().len(), endpoints, "{text}");
+    }
     assert!(
         text.contains("[pods.docker]\n") && text.contains("[[notify]]\n") && text.contains("netuid = 17  # default"),
         "{text}"

@@ -169,6 +169,8 @@ fn another_host_waits_for_the_step_and_finds_it_done() {
     let advance =
         hosts.run("b", &["--commit", "--push", "advance", "--skip", "duel", "--skip", "baseline", "-v"]).ends(0);
     assert!(advance.err.contains("host-a does "), "{advance:?}");
+    let nothing = hosts.run("b", &["--commit", "--push", "advance", "--skip", "duel", "--skip", "baseline"]).ends(0);
+    assert!(nothing.err.contains("`gen404 audit` waits (") && !nothing.err.contains("audit` is due"), "{nothing:?}");
     let status = hosts.run("b", &["status"]).ends(0);
     assert!(status.out.contains("waits: gen404 audit (host-a does it until "), "{status:?}");
     assert!(status.out.contains(&format!("elsewhere: audit: host-a does {}", hotkey(0))), "{status:?}");
@@ -231,7 +233,7 @@ fn a_lease_that_is_taken_away_stops_the_run_and_gives_its_pods_back() {
     let Some(hosts) = Hosts::new("enabled = true\nminutes = 0.1", 1, 1) else { return };
     let first = hosts.begun("a");
     let gone = hosts.run("b", &["lease", "--release", "host-a"]).ends(0);
-    assert!(gone.out.contains("released audit: host-a does "), "{gone:?}");
+    assert!(gone.out.contains("released: audit of round 0, held by host-a for "), "{gone:?}");
     let run = ended(first, 4);
     assert!(run.err.contains("the lease on this step is lost: another host took it away"), "{run:?}");
     assert!(run.err.contains("hint: `gen404 lease` shows who has it"), "{run:?}");

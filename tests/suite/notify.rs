@@ -497,6 +497,26 @@ fn a_file_of_numbers_is_written_whole_and_fails_no_run() {
         assert!(run.err.contains(why) && run.err.contains("--metrics"), "{file}: {}", run.err);
     }
     assert_eq!(std::fs::read(folder.join("state.json")).unwrap(), before);
+    let missing = folder.parent().unwrap().join("nowhere-of-gen404/x.prom");
+    let run = gen404(folder, &["--metrics", missing.to_str().unwrap(), "pause"]).ends(2);
+    assert!(run.err.contains("its folder does not exist") && !missing.parent().unwrap().exists(), "{}", run.err);
+    // A wrong setting stops no run, and hides none: it is in the record, and others are told of it.
+    let (settings, told) = (std::fs::read_to_string(folder.join("gen404.toml")).unwrap(), receiver.at("/hook").len());
+    for (file, why) in
+        [("new.prom", "inside"), (".gen404/out", "not a plain file"), ("/nowhere/x.prom", "does not exist")]
+    {
+        std::fs::write(folder.join("gen404.toml"), format!("{settings}\n[metrics]\nfile = \"{file}\"\n")).unwrap();
+        let run = turn(folder);
+        assert!(run.err.contains("warning: [metrics] file: ") && run.err.contains(why), "{file}: {}", run.err);
+        assert!(!folder.join("new.prom").exists());
+        let doctor = gen404(folder, &["doctor", "--offline", "--json"]).json();
+        let checks = doctor["details"]["checks"].as_array().unwrap();
+        let line = checks.iter().find(|check| check["name"] == "metrics").unwrap();
+        assert!(line["status"] == "fail" && line["what"].as_str().unwrap().contains(why), "{line}");
+    }
+    assert_eq!(receiver.at("/hook").len(), told + 3);
+    assert!(gen404(folder, &["log"]).ends(0).out.contains("resume"));
+    std::fs::write(folder.join("gen404.toml"), settings).unwrap();
     crate::json::check("status", &gen404(folder, &["status", "--json"]).ends(0).json());
 }
 

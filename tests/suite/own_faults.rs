@@ -45,6 +45,7 @@ fn an_endpoint_that_never_answers_is_not_the_miners_failure() {
         for _ in 0..2 {
             let open = run(folder, &services, &["audit"]).ends(4);
             assert!(open.err.contains("the audit of ") && open.err.contains("not ready after"), "{dead}: {open:?}");
+            assert!(open.err.contains("waiting for its program"), "{dead}: {open:?}");
             assert!(
                 open.err.contains("start the program there, and run this again: [pods.endpoint] url"),
                 "{dead}: {open:?}"

@@ -112,6 +112,13 @@ fn it_takes_over_what_others_pushed_acts_and_pushes() {
     let read = |path: &str| std::fs::read_to_string(shared.ours().join(path)).unwrap();
     assert_eq!((read("notes.txt").as_str(), read("README.md").as_str()), ("mine", "hello"));
     assert_eq!(read("gen404.toml"), "# mine, not committed\n");
+    // After a restore, files have other times than the index says.
+    let config = read("config.json");
+    shared.write("config.json", &format!("{}\n", config.trim_end_matches('\n').replace("\n", "\n ")));
+    let restored = std::fs::File::options().append(true).open(shared.ours().join("config.json")).unwrap();
+    restored.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(86_400)).unwrap();
+    ours(&shared, &["resume"]).ends(0);
+    assert!(shared.level() && read("config.json") != config);
     assert_eq!(git(&shared.ours(), &["status", "--porcelain", "state.json", "README.md"]), "");
 }
 

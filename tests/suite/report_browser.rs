@@ -199,7 +199,7 @@ fn searching(browser: &Browser) {
 fn sorting(browser: &Browser) {
     let first = "document.querySelector('.sortable tbody tr td.num:last-child').textContent";
     browser.click(".sortable thead th:last-child button");
-    assert_eq!(browser.js(first), "699\u{2009}500");
+    assert_eq!(browser.js(first), "699\u{202f}500");
     browser.click(".sortable thead th:last-child button");
     assert_eq!(browser.js("document.querySelector('.sortable tbody td').textContent"), "1");
 }

@@ -88,7 +88,7 @@ fn a_dead_judge_is_one_fault_from_its_first_run_to_its_last() {
     let status = gen404(folder, &["status"]).ends(0).out;
     assert!(!status.contains("failing"), "{status}");
     let calls = judge.seen.requests.load(Ordering::SeqCst);
-    let used = format!("used by this round on this machine: {calls} calls of the judge ({} tokens)", calls * 100);
+    let used = format!("used by this round on this machine: {calls} judge calls ({} tokens)", calls * 100);
     assert!(status.contains(&used), "{status}");
     let log = gen404(folder, &["log"]).ends(0).out;
     let over = log.lines().find(|line| line.contains("over: ")).unwrap();
@@ -170,14 +170,17 @@ fn the_limit_of_calls_stops_before_it_is_passed_and_loses_nothing() {
     edit(folder, "gen404.toml", |text| format!("{text}\n[limits]\ncalls = 5\n"));
     for _ in 0..2 {
         let run = gen404(folder, &["duel"]).ends(3);
-        assert!(run.err.contains("the limit calls is reached: round 0 may use 5 calls of the judge"), "{run:?}");
+        assert!(
+            run.err.contains("the limit calls is reached: round 0 may use 5 judge calls, and all are used"),
+            "{run:?}"
+        );
         assert!(run.err.contains("raise calls = 5 under [limits]"), "{run:?}");
         assert_eq!(judge.seen.requests.load(Ordering::SeqCst), 5);
     }
     let status = gen404(folder, &["status"]).ends(0).out;
-    assert!(status.contains("5 calls of 5 of the judge (500 tokens)"), "{status}");
+    assert!(status.contains("5 of 5 judge calls (500 tokens)"), "{status}");
     let dry = gen404(folder, &["duel", "--dry-run"]).ends(0).out;
-    assert!(dry.contains("[limits] calls leaves this round 0 of 5 calls: it may stop there, with code 3"), "{dry}");
+    assert!(dry.contains("[limits] calls leaves this round 0 of 5 calls: it stops before that, with code 3"), "{dry}");
     assert!(status.contains("failing: duel since "), "{status}");
     advance(folder, &[]).ends(3);
     ask(folder, "calls = 5", "calls = 500");
@@ -199,7 +202,10 @@ fn pods_are_not_rented_once_the_limit_of_their_hours_is_reached() {
     edit(folder, "gen404.toml", |text| format!("{text}{pods}"));
     let dry = gen404(folder, &["baseline", "--dry-run"]).ends(0).out;
     assert!(dry.contains("would generate 2 outputs: about 0.20 pod hours, by the pods so far"), "{dry}");
-    assert!(dry.contains("[limits] pod_hours leaves this round under 0.01 of 1 pod hours: it may stop there"), "{dry}");
+    assert!(
+        dry.contains("[limits] pod_hours leaves this round less than 0.01 of 1 pod hours: it stops before that"),
+        "{dry}"
+    );
     let run = gen404(folder, &["baseline"]).ends(3);
     assert!(run.err.contains("the limit pod_hours is reached: round 0 may use 1 pod hours"), "{run:?}");
     assert!(!folder.join(".gen404/pods").exists() || folder.join(".gen404/pods").read_dir().unwrap().next().is_none());

@@ -61,7 +61,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &CheckArgs, report: &mut Repor
     let checked = job.check_files()?;
     let written = previews.map(|folder| checked.write_previews(&folder, global.dry_run)).transpose()?;
     report.note_files(written.into_iter().flatten());
-    let (unasked, more) = unasked_files(&names, &prompts, &standing);
+    let (unasked, more) = if known.is_some() { unasked_files(&names, &prompts, &standing) } else { Default::default() };
     tell_files(&checked, &source, (&unasked, more), report);
     let steps = tell_miner(&job, args, &checked, report)?;
     if let Some((url, distance)) = program {
@@ -162,7 +162,7 @@ fn tell_miner(
     let CheckJob { context, standing, source, .. } = job;
     let (moment, unknown) = context.sighted(&args.moment)?;
     let block = moment.map(|moment| moment.block);
-    let deadline = says::deadline(standing, block, report);
+    let deadline = says::deadline(standing, moment, report);
     let mut steps = Vec::new();
     steps.extend(advice::of_files(checked, source, standing, block));
     let (mut payload, mut build) = (Value::Null, Value::Null);

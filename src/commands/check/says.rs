@@ -1,12 +1,13 @@
 //! What is told of files, payload and build: as JSON and as lines.
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use crate::base::text::counted;
+use crate::base::text::{counted, time};
 use crate::engine::checking::fetched::CheckedFiles;
 use crate::engine::checking::source::Source;
 use crate::engine::context::Standing;
-use crate::model::ids::{Block, Hotkey, PromptStem};
+use crate::model::ids::{Hotkey, PromptStem};
 use crate::model::refusals::{MISSING, meaning};
 use crate::model::submissions::Submission;
 use crate::rules::check::{
@@ -15,6 +16,7 @@ use crate::rules::check::{
 use crate::rules::download::{FetchOutcome, refusal};
 use crate::rules::regeneration::record::NO_IMAGE;
 use crate::rules::regeneration::{ImageToRun, image_of};
+use crate::rules::succession::Moment;
 use crate::ui::Report;
 
 /// The files, the worst first, and what stands out about them.
@@ -126,18 +128,34 @@ fn described(file: &CheckedFile) -> String {
 }
 
 /// The deadline, and how far it is.
-pub(super) fn deadline(standing: &Standing, now: Option<Block>, report: &mut Report) -> Value {
+pub(super) fn deadline(standing: &Standing, moment: Option<Moment>, report: &mut Report) -> Value {
+    let now = moment.map(|moment| moment.block);
     let Some(schedule) = standing.files.schedule.get() else { return Value::Null };
     let block = schedule.generation_deadline_block;
     let passed = now.map(|now| now >= block);
     let left = now.map(|now| block.0.saturating_sub(now.0));
     let how_far = match (passed, left) {
         (Some(true), _) => format!("the deadline, block {block}, has passed: later uploads may be too late"),
-        (_, Some(left)) => format!("files are due by block {block}, in {}", counted(left, "block", "blocks")),
+        (_, Some(left)) => {
+            let at = moment.and_then(|moment| Some((moment.time_of(block)?, moment.now)));
+            let about =
+                at.map(|(at, now)| format!(" (about {}, in {})", time(at), until(at - now))).unwrap_or_default();
+            format!("files are due by block {block}, in {}{about}", counted(left, "block", "blocks"))
+        }
         _ => format!("files are due by block {block}"),
     };
     report.say(how_far);
     json!({ "block": block, "now": now, "passed": passed, "left": left })
+}
+
+/// `2 h 30 min`.
+fn until(time: TimeDelta) -> String {
+    let minutes = time.num_minutes().max(0);
+    match (minutes / 60, minutes % 60) {
+        (0, minutes) => format!("{minutes} min"),
+        (hours, 0) => format!("{hours} h"),
+        (hours, minutes) => format!("{hours} h {minutes} min"),
+    }
 }
 
 /// What is revealed and recorded of the miner.
@@ -241,4 +259,15 @@ pub(super) fn build(
         "commit": build.commit,
         "is_of_submission": is_of_submission,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_in_hours_and_minutes() {
+        let said = [0, 12, 60, 150, -3].map(|minutes| until(TimeDelta::minutes(minutes)));
+        assert_eq!(said, ["0 min", "12 min", "1 h", "2 h 30 min", "0 min"]);
+    }
 }

@@ -28,6 +28,7 @@ pub(super) fn jobs(git: Option<&Git>, offline: bool, pushes: bool) -> Vec<Job> {
     };
     vec![
         job("git.checkout", |git, name| found(name, git.condition(Condition::Checkout))),
+        job("git.locks", |git, name| found(name, git.require_unlocked().map(|()| "none is left over".to_owned()))),
         job("git.author", |git, name| found(name, git.condition(Condition::Author))),
         job("git.signing", |git, name| found(name, git.condition(Condition::Signing))),
         job("git.hooks", |git, name| found(name, git.hooks().map(|hooks| hooks_said(&hooks.join(", "))))),

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::base::error::{Error, Result};
-use crate::world::http::Blanks;
+use crate::base::error::{Error, Kind, Result};
+use crate::settings::flags::env;
+use crate::world::http::{Blanks, shown_url};
 use crate::world::probe::Probed;
 
 /// How a part is.
@@ -58,8 +59,11 @@ impl Finding {
     pub(super) fn fail(name: &'static str, error: &Error) -> Self {
         let causes = error.causes().into_iter();
         let what = std::iter::once(error.to_string()).chain(causes).collect::<Vec<_>>().join(": ");
-        let hints = error.hints().to_vec();
-        let hints = if hints.is_empty() { vec![remedy(name)] } else { hints };
+        let mut hints = error.hints().to_vec();
+        if hints.is_empty() {
+            hints.push(remedy(name, error));
+        }
+        hints.extend(proxy(name, error, env));
         Finding { name, status: Status::Fail, what, hints }
     }
 
@@ -86,22 +90,75 @@ impl Finding {
     }
 
     pub(super) fn json(&self) -> Value {
-        let part = self.name.split('.').next();
+        let part = part(self.name);
         let hint = (!self.hints.is_empty()).then(|| self.hints.join("; "));
         json!({ "name": self.name, "part": part, "status": self.status.word(), "what": self.what, "hint": hint })
     }
 }
 
+/// The part that a line is about.
+fn part(name: &str) -> &str {
+    name.split('.').next().unwrap_or(name)
+}
+
 /// What to do about a part whose error does not say.
-fn remedy(name: &str) -> String {
-    let part = name.split('.').next().unwrap_or(name);
+fn remedy(name: &str, error: &Error) -> String {
+    let part = part(name);
     match part {
+        "settings" if error.to_string().contains("line ") => {
+            "mend that line; docs/settings.md explains every key".to_owned()
+        }
         "settings" => "mend it: `gen404 config show` prints each setting with its origin".to_owned(),
         "files" | "pool" => "`gen404 verify` shows what is wrong with the competition's files".to_owned(),
-        "lock" | "disk" => "this user has to be able to write there: who owns it, and is its disk in order?".to_owned(),
+        "lock" | "disk" | "record" => {
+            "this user has to be able to write there: who owns it, and is its disk in order?".to_owned()
+        }
         "git" => "`git status` and `git remote -v` in the competition's folder show more".to_owned(),
+        // Nothing outside was asked: it is what was set that is wrong.
+        _ if error.kind() != Kind::Outside => {
+            format!("set in [{part}] of gen404.toml, by a flag or in the environment: `gen404 config show` says where")
+        }
         "drand" => "[seed] drand_url in gen404.toml names another server; is this machine's network up?".to_owned(),
         "render" => "--render-service or RENDER_URL names it: is it up? without one, this machine draws".to_owned(),
         _ => format!("is it up, and this machine's network? [{part}] in gen404.toml says where it is"),
+    }
+}
+
+/// The variables that name a proxy, in the order in which they count.
+const PROXIES: [&str; 6] = ["ALL_PROXY", "all_proxy", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"];
+
+/// Names the proxy between this machine and a service that cannot be reached: it may be what is down.
+fn proxy(name: &str, error: &Error, env: impl Fn(&str) -> Option<String>) -> Option<String> {
+    if error.kind() != Kind::Outside || ["git", "files", "disk", "lock"].contains(&part(name)) {
+        return None;
+    }
+    let set = |name: &'static str| env(name).filter(|value| !value.trim().is_empty()).map(|value| (name, value));
+    let (variable, value) = PROXIES.into_iter().find_map(set)?;
+    // Without a scheme, what stands before an @ would not be told from a path.
+    let value = if value.contains("://") { value } else { format!("http://{value}") };
+    let shown = shown_url(value.trim());
+    Some(format!("{variable} sends it through the proxy {shown}, unless NO_PROXY excepts it: is that one up?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_is_about_the_part_that_is_wrong() {
+        let hint = |name, error: &Error| Finding::fail(name, error).hints.join("; ");
+        let outside = Error::outside("no answer");
+        assert!(hint("judge.models", &outside).contains("is it up") && hint("judge", &outside).contains("[judge]"));
+        let wrong = hint("judge", &Error::usage("base_url: it holds credentials"));
+        assert!(wrong.contains("config show") && !wrong.contains("is it up"), "{wrong}");
+        assert!(hint("settings", &Error::usage("gen404.toml: line 3: unknown key `x`")).starts_with("mend that line"));
+        let through = |name, error| proxy(name, error, |key| (key == "HTTP_PROXY").then(|| "me:pw@p.example:1".into()));
+        let said = through("judge", &outside).unwrap();
+        assert!(
+            said.starts_with("HTTP_PROXY") && said.contains("http://p.example:1") && !said.contains("pw"),
+            "{said}"
+        );
+        assert_eq!((through("git.remote", &outside), through("judge", &Error::usage("no"))), (None, None));
+        assert_eq!(proxy("judge", &outside, |_| None), None);
     }
 }

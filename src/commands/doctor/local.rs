@@ -3,18 +3,23 @@
 use std::path::{Path, PathBuf};
 
 use super::finding::{Finding, Status};
+use super::jobs::Job;
+use super::metrics;
 use super::wanted::Scope;
 use crate::base::error::{Error, Result};
 use crate::base::files::{self, Room};
 use crate::base::text::counted;
 use crate::engine::common::{pool, previous_prompts, require_intact};
 use crate::engine::context::{Context, Standing};
+use crate::engine::notify;
+use crate::engine::runs::book::Book;
 use crate::model::file::FileKind;
 use crate::model::leader::Leaders;
 use crate::model::lock::Lock;
 use crate::model::stage::{Stage, round_in};
 use crate::rules::prompts::enough;
 use crate::settings::{Config, FILE_NAME, SettingsSource};
+use crate::world::notify::Target;
 
 /// Less room than this on a disk is too little, and less than the second is soon.
 const LEAST_BYTES: u64 = 256 << 20;
@@ -141,41 +146,105 @@ pub(super) fn disk(context: &Context<'_>, own: &Path, store: Option<&PathBuf>, s
     Finding { name: NAME, status: worst, what: said.join("; "), hints }
 }
 
-/// Who is told of runs: can each endpoint be named, with its variables? Nothing is sent.
-pub(super) fn told(config: &Config, env: impl Fn(&str) -> Option<String>) -> Vec<Finding> {
-    let (endpoints, mut found) = (&config.notify.0, Vec::new());
-    if !endpoints.is_empty() {
-        let key = |at: usize| if endpoints.len() > 1 { format!("notify[{at}].url") } else { "notify.url".to_owned() };
-        let opened = endpoints.iter().zip(1..).map(|(endpoint, at)| -> Result<String> {
-            let target = endpoint.url.open(&key(at), &env)?;
-            Ok(format!("{} at {}", endpoint.kind.as_str(), target.host()))
-        });
-        found.push(listed("notify", opened.collect()));
-    }
-    if let Some(url) = &config.heartbeat.url {
-        let opened = url.open("heartbeat.url", &env).map(|target| target.host().to_owned());
-        found.push(listed("heartbeat", vec![opened]));
-    }
-    found
+/// What is kept of runs: can it be read?
+pub(super) fn record(own: &Path) -> Finding {
+    const NAME: &str = "record";
+    let looked = || -> Result<Finding> {
+        let pages = Book::at(own).read()?;
+        let lost = notify::damaged(own)?;
+        let said = counted(pages.runs.len(), "run on record", "runs on record");
+        Ok(match pages.unread.or(lost) {
+            Some(damaged) => {
+                Finding::warn(NAME, damaged, format!("move it aside: {} holds what runs keep", own.display()))
+            }
+            None if pages.damaged > 0 => {
+                Finding::ok(NAME, format!("{said}; {} cut short", counted(pages.damaged, "line is", "lines are")))
+            }
+            None => Finding::ok(NAME, said),
+        })
+    };
+    looked().unwrap_or_else(|error| Finding::fail(NAME, &error))
 }
 
-/// The endpoints that can be named, or what is wrong with the others.
-fn listed(name: &'static str, opened: Vec<Result<String>>) -> Finding {
-    let (mut said, mut wrong, mut hints) = (Vec::new(), Vec::new(), Vec::new());
+/// The file of numbers, if one is asked for: can a run replace it?
+pub(super) fn metrics(context: &Context<'_>) -> Option<Finding> {
+    const NAME: &str = "metrics";
+    let (file, name) = metrics::asked(context)?;
+    let looked = || {
+        metrics::stays_apart(context, file, name)?;
+        match file.parent().filter(|folder| folder.is_dir() && !context.options.dry_run) {
+            Some(folder) => files::try_to_write(folder),
+            None => Ok(()),
+        }
+    };
+    Some(match looked() {
+        Ok(()) => Finding::ok(NAME, format!("{}: can be replaced", file.display())),
+        Err(error) => Finding::fail(NAME, &error),
+    })
+}
+
+/// An endpoint in words, with its target, or why it cannot be named.
+type Opened = Result<(String, Target)>;
+
+/// Who is told of runs: can each endpoint be named, with its variables, and does its server answer? No message is sent.
+pub(super) fn told(config: &Config, env: impl Fn(&str) -> Option<String>, offline: bool) -> Vec<Job> {
+    let (endpoints, mut jobs) = (&config.notify.0, Vec::new());
+    if !endpoints.is_empty() {
+        let key = |at: usize| if endpoints.len() > 1 { format!("notify[{at}].url") } else { "notify.url".to_owned() };
+        let opened = endpoints.iter().zip(1..).map(|(endpoint, at)| -> Opened {
+            let target = endpoint.url.open(&key(at), &env)?;
+            Ok((format!("{} at {}", endpoint.kind.as_str(), target.host()), target))
+        });
+        let opened: Vec<Opened> = opened.collect();
+        jobs.push(Job::new("notify", move || vec![listed("notify", opened, offline)]));
+    }
+    if let Some(url) = &config.heartbeat.url {
+        let opened = url.open("heartbeat.url", &env).map(|target| (target.host().to_owned(), target));
+        jobs.push(Job::new("heartbeat", move || vec![listed("heartbeat", vec![opened], offline)]));
+    }
+    jobs
+}
+
+/// The endpoints that can be named and reached, or what is wrong with the others.
+fn listed(name: &'static str, opened: Vec<Opened>, offline: bool) -> Finding {
+    let (mut said, mut wrong, mut hints, mut targets) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for endpoint in opened {
         match endpoint {
-            Ok(endpoint) => said.push(endpoint),
+            Ok((endpoint, target)) => {
+                said.push(endpoint.clone());
+                targets.push((endpoint, target));
+            }
             Err(error) => {
                 wrong.push(error.to_string());
                 hints.extend_from_slice(error.hints());
             }
         }
     }
-    if wrong.is_empty() {
-        return Finding::ok(name, format!("{}; nothing was sent", said.join(", ")));
+    if !wrong.is_empty() {
+        hints.push("set it where the runs are started, or give NAME_FILE".to_owned());
+        return Finding { name, status: Status::Fail, what: wrong.join("; "), hints };
     }
-    hints.push("set it where the runs are started, or give NAME_FILE".to_owned());
-    Finding { name, status: Status::Fail, what: wrong.join("; "), hints }
+    if offline {
+        return Finding::ok(name, format!("{}; not asked (--offline)", said.join(", ")));
+    }
+    let silent = unreached(&targets);
+    if silent.is_empty() {
+        return Finding::ok(name, format!("{}; reached, no message was sent", said.join(", ")));
+    }
+    let told = silent.iter().map(|(endpoint, error)| format!("{endpoint}: {error}")).collect::<Vec<_>>().join("; ");
+    let finding = silent.first().map(|(_, error)| Finding::fail(name, error).tolerated());
+    Finding { what: told, ..finding.unwrap_or_else(|| Finding::ok(name, "")) }
+}
+
+/// The endpoints whose servers do not answer.
+fn unreached(targets: &[(String, Target)]) -> Vec<(&str, Error)> {
+    let asked = |(endpoint, target): &(String, Target)| target.reach().map_err(|error| (endpoint.clone(), error));
+    let errors: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = targets.iter().map(|target| scope.spawn(move || asked(target))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap_or(Ok(()))).collect()
+    });
+    let silent = targets.iter().zip(errors).filter_map(|((name, _), answer)| Some((name.as_str(), answer.err()?.1)));
+    silent.collect()
 }
 
 fn room(place: &Path, dry_run: bool) -> Result<Option<(Status, String)>> {
@@ -208,9 +277,12 @@ mod tests {
         let text = "[[notify]]\nurl = 'https://a.example/${HOOK}'\n[[notify]]\nkind = 'slack'\n\
                     url = 'https://b.example/${OTHER}'\n[heartbeat]\nurl = 'https://c.example/${BEAT}'\n";
         let config = Config::parse(text).unwrap();
+        let told = |config: &Config, env: fn(&str) -> Option<String>| -> Vec<Finding> {
+            told(config, env, true).into_iter().flat_map(|job| (job.run)()).collect()
+        };
         let all = told(&config, |_| Some("hunter2".to_owned()));
-        let said = "json at a.example, slack at b.example; nothing was sent";
-        assert_eq!(all, [Finding::ok("notify", said), Finding::ok("heartbeat", "c.example; nothing was sent")]);
+        let said = "json at a.example, slack at b.example; not asked (--offline)";
+        assert_eq!(all, [Finding::ok("notify", said), Finding::ok("heartbeat", "c.example; not asked (--offline)")]);
         let some = told(&config, |name| (name == "HOOK").then(|| "hunter2".to_owned()));
         let [notify, heartbeat] = some.as_slice() else { unreachable!("{some:?}") };
         assert_eq!((notify.status, notify.what.as_str()), (Status::Fail, "notify[2].url: OTHER is not set"));

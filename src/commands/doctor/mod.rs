@@ -18,6 +18,7 @@ use self::finding::{Finding, Status};
 use self::jobs::Job;
 use self::services::Desk;
 use self::wanted::Scope;
+use super::metrics;
 use crate::base::error::{Kind, Result};
 use crate::base::text::counted;
 use crate::cli::{DoctorArgs, Global};
@@ -46,9 +47,10 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &DoctorArgs, report: &mut Repo
     }
     found.push(local::lock(&own));
     found.push(local::disk(&context, &own, config.store.dir.as_ref(), &scope));
-    found.extend(local::told(&config, env));
+    found.push(local::record(&own));
+    found.extend(local::metrics(&context));
     let keys = keys_in_paths(&config, args.drivers.render_service.as_deref());
-    let mut jobs = Vec::new();
+    let mut jobs = local::told(&config, env, args.offline);
     if !args.offline {
         let addresses = clock::addresses(&config);
         jobs.push(Job::new("clock", move || clock::check(&addresses).into_iter().collect()));

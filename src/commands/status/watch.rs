@@ -20,15 +20,18 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs, seconds: u64, rep
     let (mut before, mut first): (Vec<String>, bool) = (Vec::new(), true);
     while !stop.is_wanted() {
         let now = view(global, args, first, report)?;
+        let drawn = [now.clone(), vec![format!("looked at {}, again every {seconds} s", time(Utc::now()))]].concat();
         match &screen {
-            Some(screen) => screen.show(ui, &now),
+            Some(screen) => screen.show(ui, &drawn, is_failing),
             None if changes(&before, &now, first).iter().all(|line| ui.tell_line(line)) => {}
             None => return Ok(()),
         }
         (before, first) = (now, false);
         let pause = Duration::from_secs(seconds);
         match &screen {
-            Some(screen) => screen.rest(ui, &before, pause, &|time| stop.sleep(time), &|| stop.is_wanted()),
+            Some(screen) => {
+                screen.rest(ui, (&drawn, is_failing), pause, &|time| stop.sleep(time), &|| stop.is_wanted())
+            }
             None => stop.sleep(pause),
         }
     }
@@ -70,8 +73,24 @@ fn lasting(line: &str) -> &str {
     match line {
         line if line.starts_with("block ") && !line.starts_with("block unknown") => "",
         line if line.starts_with("later: ") => line.split(", in ").next().unwrap_or(line),
+        line if is_failing(line) => without_count(line),
         line => line,
     }
+}
+
+/// Is it about a fault that lasts? On a terminal it is shown to its end.
+fn is_failing(line: &str) -> bool {
+    line.starts_with("failing: ")
+}
+
+/// A fault up to its number of runs, which grows while it lasts.
+fn without_count(line: &str) -> &str {
+    let is_count = |rest: &str| {
+        let after = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+        after.len() < rest.len() && (after.starts_with(" run:") || after.starts_with(" runs:"))
+    };
+    let ends = line.match_indices(", ").find(|(at, _)| is_count(line.get(at + 2..).unwrap_or_default()));
+    ends.and_then(|(at, _)| line.get(..at)).unwrap_or(line)
 }
 
 #[cfg(test)]
@@ -91,6 +110,10 @@ mod tests {
         let moved = lines(&["a: round 0 is open", "due now: gen404 x (y)", "block 9 at T"]);
         let said = changes(&passing, &moved, false);
         assert_eq!(said.len(), 2, "{said:?}");
+        let failing =
+            |runs: &str, left: u32| lines(&[&format!("failing: duel: a, b since T, {runs}: {left} matches left")]);
+        assert!(changes(&failing("1 run", 12), &failing("2 runs", 11), false).is_empty(), "it still fails");
+        assert_eq!(changes(&failing("1 run", 12), &moved, false).len(), 4, "it is over");
         assert!(said[0].contains("no longer: later: gen404 x") && said[1].ends_with("  due now: gen404 x (y)"));
     }
 }

@@ -128,8 +128,8 @@ impl Marks {
         }
         let details =
             json!({"from": {"round": self.round, "stage": self.stage}, "to": {"round": round, "stage": stage}});
-        let before = if self.round == round { String::new() } else { format!(" of round {}", self.round) };
-        let text = vec![format!("Before: {}{before}.", self.stage)];
+        let before = if self.round == round { String::new() } else { format!(" in round {}", self.round) };
+        let text = vec![format!("It was {}{before} before.", self.stage)];
         let moved = say.news(EventKind::StageMoved, Some(round), &round_in(seen.round, stage), &text, details);
         let over = || {
             let text = vec![format!("Its last round is round {round}.")];

@@ -317,6 +317,14 @@ pub(crate) fn undelivered(context: &Context<'_>) -> Result<(Vec<String>, Value)>
     Ok((lines, Value::Array(data)))
 }
 
+/// What is wrong with the file of messages in this folder, if it does not parse.
+///
+/// # Errors
+/// It cannot be read.
+pub(crate) fn damaged(own: &Path) -> Result<Option<String>> {
+    Ok(Outbox::load(own)?.1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -42,6 +42,10 @@ pub(crate) enum PodExit {
     Trouble(Error),
 }
 
+/// How long a program is waited for until that is told, and how long until it is told again.
+const TELL_AFTER: Duration = Duration::from_secs(10);
+const TELL_AGAIN: Duration = Duration::from_secs(60);
+
 /// The outcome of waiting for a pod's program.
 enum Readiness {
     /// It takes prompts.
@@ -164,6 +168,8 @@ impl Pod<'_> {
     fn until_ready(&self, lease: &Lease<'_>, endpoint: &Endpoint) -> Result<Readiness> {
         let settings = &self.run.settings;
         let (begun, mut reached) = (Instant::now(), false);
+        let whole = AuditSettings::time(settings.ready_seconds);
+        let mut tell_after = TELL_AFTER.min(whole / 2);
         loop {
             self.run.check()?;
             let program = Program::new(endpoint.clone(), self.run.limits).metered(&self.run.meter);
@@ -180,10 +186,15 @@ impl Pod<'_> {
                 looked => looked,
             };
             let said = || format!("not ready after {:.0} s: {why}", begun.elapsed().as_secs_f64());
+            if begun.elapsed() >= tell_after {
+                let (player, most) = (&self.job.player, whole.as_secs());
+                self.run.ui.status(&format!("{player}: waiting for its program, up to {most} s: {}", said()));
+                tell_after = begun.elapsed() + TELL_AGAIN;
+            }
             if self.nothing_left() {
                 return Ok(Readiness::Never(said()));
             }
-            if begun.elapsed() > AuditSettings::time(settings.ready_seconds) {
+            if begun.elapsed() > whole {
                 return match looked {
                     // Neither the program nor the provider answers: the fault may be on this side of both.
                     Err(error) if !answers => Err(error),

@@ -27,7 +27,7 @@ pub(crate) fn foresee_calls(context: &Context<'_>, round: RoundNumber, calls: u6
     report.say(format!("would take up to {calls_said} for these matches, {about}; later matches depend on results"));
     if let Some(limit) = context.config.limits.calls {
         let left = limit.saturating_sub(used);
-        let enough = if left >= calls { "" } else { ": it may stop there, with code 3" };
+        let enough = if left >= calls { "" } else { ": it stops before that, with code 3" };
         report.say(format!("[limits] calls leaves this round {left} of {}{enough}", counted(limit, "call", "calls")));
     }
     report.detail(json!({"estimate": {"calls": calls, "tokens": tokens, "pod_hours": null}}));
@@ -43,18 +43,24 @@ pub(crate) fn foresee_pods(context: &Context<'_>, round: RoundNumber, outputs: u
     let used = pages.used_in(round).of(Service::Provider).pod_seconds / 3600.0;
     let hours = average(&pages.runs, seconds_a_generation).map(|each| each * outputs as f64 / 3600.0);
     let about = match hours {
-        Some(hours) => format!("about {} pod hours, by the pods so far", text::hours(hours)),
+        Some(hours) => format!("{} pod hours, by the pods so far", about_hours(hours)),
         None => "an unknown number of pod hours: no pod has made an output for this machine yet".to_owned(),
     };
     report.say(format!("would generate {}: {about}", counted(outputs, "output", "outputs")));
     if let Some(limit) = context.config.limits.pod_hours {
         let left = (limit - used).max(0.0);
-        let enough = if hours.is_none_or(|hours| hours <= left) { "" } else { ": it may stop there, with code 3" };
+        let enough = if hours.is_none_or(|hours| hours <= left) { "" } else { ": it stops before that, with code 3" };
         let said = text::hours(left);
         report.say(format!("[limits] pod_hours leaves this round {said} of {limit} pod hours{enough}"));
     }
     report.detail(json!({"estimate": {"calls": outputs, "tokens": null, "pod_hours": hours}}));
     Ok(())
+}
+
+/// `about 1.20`, or `less than 0.01`.
+fn about_hours(hours: f64) -> String {
+    let said = text::hours(hours);
+    if said.starts_with(|c: char| c.is_ascii_digit()) { format!("about {said}") } else { said }
 }
 
 /// The tokens of a call of the judge, on average over the answers so far; `None` if none has named its tokens.

@@ -39,8 +39,8 @@ fn used(context: &Context<'_>, round: RoundNumber) -> Result<Usage> {
 
 /// The error of a run that may not ask the judge any more.
 pub(crate) fn calls_are_over(limit: u64, round: RoundNumber) -> Error {
-    let calls = counted(limit, "call", "calls");
-    over("calls", limit, &format!("round {round} may use {calls} of the judge, and has"))
+    let calls = counted(limit, "judge call", "judge calls");
+    over("calls", limit, &format!("round {round} may use {calls}, and all are used"))
 }
 
 /// The error of a run that may not rent pods any more.

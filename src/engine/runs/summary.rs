@@ -59,11 +59,10 @@ impl Record {
             return;
         }
         let of = |limit: Option<String>| limit.map(|limit| format!(" of {limit}")).unwrap_or_default();
-        let calls = format!(
-            "{}{} of the judge",
-            counted(judge.calls, "call", "calls"),
-            of(limits.calls.map(|n| n.to_string()))
-        );
+        let calls = match limits.calls {
+            Some(limit) => format!("{} of {}", judge.calls, counted(limit, "judge call", "judge calls")),
+            None => counted(judge.calls, "judge call", "judge calls"),
+        };
         let tokens = if judge.tokens > 0 { format!(" ({} tokens)", judge.tokens) } else { String::new() };
         let hours = of(limits.pod_hours.map(|hours| hours.to_string()));
         report.say(format!(

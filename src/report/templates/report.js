@@ -73,7 +73,7 @@
     const body = table.tBodies[0];
     const original = [...body.rows];
     const value = (row, at) => {
-      const text = row.cells[at].textContent.trim().replace(/\u2009/g, "").replace(/\u2212/g, "-");
+      const text = row.cells[at].textContent.trim().replace(/\u202f/g, "").replace(/\u2212/g, "-");
       const number = parseFloat(text);
       return Number.isNaN(number) ? text : number;
     };

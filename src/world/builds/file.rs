@@ -43,6 +43,12 @@ impl FileBuilds {
     pub fn new(path: &Path) -> Self {
         FileBuilds { path: path.to_owned() }
     }
+
+    fn read(&self) -> Result<Entries<Hotkey, BuildEntry>> {
+        let parsed = |bytes: Vec<u8>| parse_json(&bytes).map_err(|why| Error::file(&self.path, why));
+        let read = files::need(&self.path, files::SMALL).and_then(parsed);
+        read.map_err(|error| error.hint("[builds] file in gen404.toml, or --file, names it"))
+    }
 }
 
 impl BuildSource for FileBuilds {
@@ -51,8 +57,7 @@ impl BuildSource for FileBuilds {
     }
 
     fn look(&self, _wanted: &WantedBuilds) -> Result<BuildObservation> {
-        let bytes = files::need(&self.path, files::SMALL)?;
-        let entries: Entries<Hotkey, BuildEntry> = parse_json(&bytes).map_err(|why| Error::file(&self.path, why))?;
+        let entries = self.read()?;
         let said = |(hotkey, entry): (Hotkey, BuildEntry)| {
             (hotkey, DeclaredBuild { status: entry.status, image: entry.image })
         };
@@ -60,8 +65,7 @@ impl BuildSource for FileBuilds {
     }
 
     fn probe(&self, _image: &str) -> Result<Probed> {
-        let bytes = files::need(&self.path, files::SMALL)?;
-        let entries: Entries<Hotkey, BuildEntry> = parse_json(&bytes).map_err(|why| Error::file(&self.path, why))?;
+        let entries = self.read()?;
         Ok(Probed::fine(format!("{}: {}", self.name(), counted(entries.0.len(), "build", "builds"))))
     }
 }

@@ -149,6 +149,32 @@ impl Git {
         if goes(&lock, PATIENCE) { Ok(()) } else { Err(held(&lock)) }
     }
 
+    /// Checks that no lock of another git stays on the index, on `HEAD`, or on the branch here or as last fetched. What
+    /// a killed run of ours left is removed by the next one.
+    ///
+    /// # Errors
+    /// There are such locks, which stop every run that commits.
+    pub(crate) fn require_unlocked(&self) -> Result<()> {
+        let repo = self.local();
+        let index = repo.index_path();
+        if same_file(&own_file(&self.own_folder()), &lock_of(&index)) {
+            return Ok(());
+        }
+        let branch = repo.head_name().failed(|| self.cannot("read HEAD"))?;
+        let fetch = gix::remote::Direction::Fetch;
+        let fetched = branch.as_ref().and_then(|name| repo.branch_remote_tracking_ref_name(name.as_ref(), fetch));
+        let fetched = fetched.and_then(std::result::Result::ok);
+        let of_name = |name: gix::refs::FullName| Some(repo.common_dir().join(name.as_bstr().to_str().ok()?));
+        let refs = branch.into_iter().chain(fetched).filter_map(of_name);
+        let places =
+            [index, repo.git_dir().join("HEAD"), repo.common_dir().join("packed-refs")].into_iter().chain(refs);
+        let left: Vec<PathBuf> = places.map(|place| lock_of(&place)).filter(|lock| !goes(lock, A_MOMENT)).collect();
+        let Some(first) = left.first() else { return Ok(()) };
+        let shown: Vec<String> = left.iter().map(|lock| lock.display().to_string()).collect();
+        let held = Error::file(first, "another git program is at work here, or was killed: no run can commit");
+        Err(held.hint(format!("if no git is running any more: rm {}", shown.join(" "))))
+    }
+
     /// Removes the locks that a killed run of ours left, and no others: for callers who hold the competition's
     /// own lock.
     pub(super) fn clear_own_locks(&self) -> Result<()> {

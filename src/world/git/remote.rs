@@ -251,6 +251,9 @@ impl<'a> Remote<'a> {
         let Some(to) = to else { return Ok(()) };
         let to = to.to_string();
         self.git.wait_for_index()?;
+        // A file with other times but the same contents, as after a restore, is in nobody's way. Those that do differ are
+        // told of below.
+        self.run(&["update-index", "-q", "--refresh"])?;
         // Without a first commit there is nothing to reset.
         let command = if self.git.head()?.is_some() {
             ["reset", "--quiet", "--keep", &to]

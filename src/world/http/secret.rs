@@ -35,10 +35,13 @@ impl Secret {
             return one_line(&value, name);
         }
         let Some(file) = given(&format!("{name}_FILE")) else { return Ok(None) };
-        let unread = |e: Error| Error::usage(format!("{name}_FILE={file}: cannot read")).because(e);
+        let hint = || format!("{name}_FILE names a file that this user can read, with one line: the key");
+        let hinted = |e: Error| e.hint(hint());
+        let unread = |e: Error| hinted(Error::usage(format!("{name}_FILE={file}: cannot read")).because(e));
         let text = files::read_text(Path::new(&file), files::SECRET).map_err(unread)?;
-        let text = text.ok_or_else(|| Error::usage(format!("{name}_FILE={file}: no such file")))?;
-        one_line(&text, &format!("{name}_FILE={file}"))
+        let text = text.ok_or_else(|| Error::usage(format!("{name}_FILE={file}: no such file")));
+        let secret = text.and_then(|text| one_line(&text, &format!("{name}_FILE={file}")));
+        secret.map_err(hinted)
     }
 
     /// The secret itself, for the one place that sends it.

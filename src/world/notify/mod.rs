@@ -14,8 +14,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use self::settings::{Endpoints, HeartbeatSettings, NotifySettings, OutboxSettings};
+use crate::base::error::Error;
 use crate::base::url::{Host, HttpUrl};
 use crate::world::http::{Blanks, Client, Delivery, HttpLimits, Request, Retry, Secret};
+use crate::world::probe;
 
 /// What a message is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -175,6 +177,16 @@ impl Target {
     #[must_use]
     pub fn ping(&self, ping: Ping, within: Duration) -> Sent {
         self.ask(Request::get(ping.url(self.url.expose())), within)
+    }
+
+    /// Asks the server for its first page, to see whether it answers: no message and no key is sent.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub fn reach(&self) -> Result<(), Error> {
+        let url = self.url.expose();
+        let rest = HttpUrl::parse(url).map_or(0, |url| url.rest.len());
+        probe::ahead_of(&format!("{}/", url.get(..url.len() - rest).unwrap_or_default())).map(drop)
     }
 
     fn ask(&self, request: Request<'_>, within: Duration) -> Sent {
