@@ -20,6 +20,12 @@ use crate::world::stop::{STOPPED, Stop};
 /// How often a lost push race is retried before it is left to the next run.
 const MOST_TRIES: usize = 10;
 
+/// What errors call the remote, whatever its name.
+pub(crate) const GIT_REMOTE: &str = "git remote";
+
+/// How a service fails that answers and does not do it.
+pub(crate) const REFUSES: &str = "refuses";
+
 /// Gives up on a remote that sends nothing for this many seconds.
 const SILENCE: &str = "http.lowSpeedTime=60";
 
@@ -309,7 +315,8 @@ impl<'a> Remote<'a> {
     }
 
     pub(super) fn outside(&self, what: &str, why: &str) -> Error {
-        Error::outside(format!("{}: cannot {what}: {why}", self.shown()))
+        let error = Error::outside(format!("{}: cannot {what}: {why}", self.shown()));
+        error.of_service(Some(GIT_REMOTE)).of_manner(refusal(why)).hint("`gen404 doctor` asks the remote")
     }
 
     fn id(&self, run: &Output) -> Result<ObjectId> {
@@ -336,6 +343,13 @@ impl<'a> Remote<'a> {
     }
 }
 
+/// Does git say that the remote refuses? Its own words alone count, not the server's.
+fn refusal(why: &str) -> Option<&'static str> {
+    let own = || why.split("; ").filter(|line| !line.starts_with("remote:"));
+    let refused = |line: &str| line.starts_with("! [remote rejected]") || line.contains("returned error: 403");
+    own().any(refused).then_some(REFUSES)
+}
+
 fn short(commit: &str) -> &str {
     commit.get(..10).unwrap_or(commit)
 }
@@ -347,7 +361,10 @@ pub(super) fn said(run: &Output) -> String {
 
 fn said_without(run: &Output, blanks: &Blanks) -> String {
     let text = String::from_utf8_lossy(&run.stderr);
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    // git's own words first: the server's may be long, and are cut.
+    let (own, theirs): (Vec<&str>, Vec<&str>) = lines.partition(|line| !line.starts_with("remote:"));
+    let lines = [own, theirs].concat();
     let text = shown_text(&redacted(&blanks.hide(&lines.join("; "))), 400);
     if text.is_empty() { format!("git ended with {}", run.status) } else { text }
 }
