@@ -115,7 +115,7 @@ impl Marks {
     }
 
     /// Marks all of it as announced.
-    fn take(&mut self, seen: &Seen) {
+    pub(super) fn take(&mut self, seen: &Seen) {
         (self.round, self.stage) = (seen.round.0, seen.stage);
         self.rounds = seen.rounds.iter().filter(|(round, _)| **round == seen.round.0).map(marked).collect();
     }

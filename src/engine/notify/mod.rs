@@ -114,8 +114,10 @@ impl Teller {
     /// Sends messages and writes the numbers, as the settings ask for.
     fn tell_and_count(&self, context: &Context<'_>, run: Option<&RunRecord>, until: Instant) {
         let file = self.options.metrics.as_ref().or(context.config.metrics.file.as_ref());
-        // One run whose settings name no endpoint forgets nothing: the next one may name them again.
         if context.config.notify.0.is_empty() && file.is_none() {
+            if let Err(error) = pass_over(context, until) {
+                self.warn("notify", &error);
+            }
             return;
         }
         let pages = context.own_folder().and_then(|own| Book::at(&own).read());
@@ -177,7 +179,7 @@ impl Teller {
         let own = context.own_folder()?;
         let settings = &context.config.notify.0;
         if settings.is_empty() {
-            return Ok((0, 0));
+            return pass_over(context, until).map(|()| (0, 0));
         }
         if outbox::make_room(&own)? {
             self.ui.warn("notify: nothing can be written any more: the room reserved for messages is used up");
@@ -235,6 +237,22 @@ impl Teller {
 /// The faults of these runs and of this one, which may not be among them: the record may not be writable.
 fn faults_with(runs: &[RunRecord], run: &RunRecord) -> Faults {
     Faults::of(runs.iter().filter(|other| other.id != run.id).chain([run]))
+}
+
+/// Nobody is to be told of what this run shows in the files. What waits is kept, and so are the faults that were told:
+/// one run with other settings forgets nothing.
+fn pass_over(context: &Context<'_>, until: Instant) -> Result<()> {
+    let own = context.own_folder()?;
+    if !Outbox::is_there(&own)? {
+        return Ok(());
+    }
+    let _lock = lock(&own, until)?;
+    let (Some(mut outbox), _) = Outbox::load(&own)? else { return Ok(()) };
+    let seen = Seen::read(&context.store, outbox.marks.as_ref().map(Marks::round));
+    if let (Some(marks), Some(seen)) = (&mut outbox.marks, &seen) {
+        marks.take(seen);
+    }
+    outbox.save(&own)
 }
 
 /// The runs to count: those that were killed, and this one.

@@ -92,6 +92,11 @@ impl Outbox {
         files::below(own, &Path::new(FOLDER).join("outbox.json"))
     }
 
+    /// Is there such a file?
+    pub(super) fn is_there(own: &Path) -> Result<bool> {
+        Ok(Outbox::path(own)?.exists())
+    }
+
     /// Reads the file; `None` if there is none. The second value warns of one that cannot be read: it counts as
     /// missing.
     pub(super) fn load(own: &Path) -> Result<(Option<Outbox>, Option<String>)> {
@@ -329,6 +334,19 @@ mod tests {
 
     fn waits_for(outbox: &Outbox) -> Vec<&str> {
         outbox.letters[0].to.keys().map(String::as_str).collect()
+    }
+
+    #[test]
+    fn what_was_refused_waits_for_what_was_not() {
+        let mut outbox = Outbox { letters: vec![letter(&["a"]), letter(&["a"]), letter(&["a"])], ..Outbox::default() };
+        let refused =
+            |refused| Delivery::Waiting { attempts: 1, reason: Some("400".to_owned()), not_before: None, refused };
+        [(0, 5), (1, 1), (2, 0)].into_iter().for_each(|(at, times)| outbox.set(at, "a", Some(refused(times))));
+        let next = |outbox: &Outbox, tried: &[usize]| outbox.next("a", &tried.iter().copied().collect(), Utc::now());
+        assert_eq!([next(&outbox, &[]), next(&outbox, &[2]), next(&outbox, &[0, 2])], [Some(2), Some(0), Some(1)]);
+        let told = outbox.drop_refused("a", 5);
+        assert_eq!((told.len(), next(&outbox, &[2])), (1, Some(1)));
+        assert!(told[0].contains("was refused 5 times and is dropped: 400"), "{told:?}");
     }
 
     #[test]
