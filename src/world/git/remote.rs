@@ -385,7 +385,7 @@ fn redacted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::redacted;
+    use super::{REFUSES, redacted, refusal};
 
     #[test]
     fn a_urls_secrets_are_not_shown() {
@@ -393,5 +393,16 @@ mod tests {
         let shown = "fatal: unable to access 'https://git.example/a.git/': no https://y.example";
         assert_eq!(redacted(text), shown);
         assert_eq!(redacted("nothing here"), "nothing here");
+    }
+
+    #[test]
+    fn only_gits_own_words_say_that_the_remote_refuses() {
+        let rejected = "To /srv/a.git; ! [remote rejected] main -> main (pre-receive hook declined); remote: at 12:03";
+        assert_eq!(refusal(rejected), Some(REFUSES));
+        assert_eq!(
+            refusal("fatal: unable to access 'https://x/': The requested URL returned error: 403"),
+            Some(REFUSES)
+        );
+        assert_eq!(refusal("fatal: Could not read from remote repository.; remote: ! [remote rejected]"), None);
     }
 }
