@@ -23,6 +23,8 @@ const MOST_TRIES: usize = 10;
 /// What errors call the remote, whatever its name.
 pub(crate) const GIT_REMOTE: &str = "git remote";
 
+const ASK: &str = "`gen404 doctor` asks the remote";
+
 /// How a service fails that answers and does not do it.
 pub(crate) const REFUSES: &str = "refuses";
 
@@ -128,7 +130,7 @@ impl<'a> Remote<'a> {
                 // Ours continues theirs: push.
                 // Refused although the remote has not moved: this is not a race, and a retry would not help.
                 if let Some((_, why)) = refused.as_ref().filter(|(then, _)| *then == there) {
-                    return Err(self.outside("push", why).hint("the commit is kept: the next run pushes it"));
+                    return Err(self.outside("push", why).hint(ASK).hint("the commit is kept: the next run pushes it"));
                 }
                 let ours = self.between(base, here)?;
                 if let Some(foreign) = self.foreign(&ours)? {
@@ -303,7 +305,7 @@ impl<'a> Remote<'a> {
         // Exit code 2: the remote answers, but has no such branch.
         match self.run(&["ls-remote", "--quiet", "--exit-code", &self.name, &self.branch])?.status.code() {
             Some(2) => Ok(None),
-            _ => Err(self.outside("fetch", &self.said(&run))),
+            _ => Err(self.outside("fetch", &self.said(&run)).hint(ASK)),
         }
     }
 
@@ -316,7 +318,7 @@ impl<'a> Remote<'a> {
 
     pub(super) fn outside(&self, what: &str, why: &str) -> Error {
         let error = Error::outside(format!("{}: cannot {what}: {why}", self.shown()));
-        error.of_service(Some(GIT_REMOTE)).of_manner(refusal(why)).hint("`gen404 doctor` asks the remote")
+        error.of_service(Some(GIT_REMOTE)).of_manner(refusal(why))
     }
 
     fn id(&self, run: &Output) -> Result<ObjectId> {
