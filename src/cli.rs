@@ -218,6 +218,17 @@ impl Command {
         )
     }
 
+    /// Does its line ask for a part only of what it does?
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        match self {
+            Command::Download(args) => args.only.is_some() || args.shard != Shard::default(),
+            Command::Duel(args) => args.shard.is_some(),
+            Command::Audit(args) => args.only.is_some() || args.shard != Shard::default(),
+            _ => false,
+        }
+    }
+
     /// The command of this name with default flags; `None` unless `advance` runs it.
     #[must_use]
     pub fn by_default(name: &str) -> Option<Command> {

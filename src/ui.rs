@@ -183,7 +183,7 @@ impl Ui {
             self.status(&format!("committed {id} ({first})"));
         }
         for (id, remote) in report.pushed.iter().skip(report.printed.pushed) {
-            self.status(&format!("pushed {} to {remote}", id.get(..10).unwrap_or(id)));
+            self.news(&format!("pushed {} to {remote}", id.get(..10).unwrap_or(id)));
         }
         report.printed.pushed = report.pushed.len();
         (report.printed.files, report.printed.commits) = (written, made);
@@ -275,6 +275,15 @@ impl Ui {
         let least = if self.step { Verbosity::Verbose } else { Verbosity::Normal };
         if self.verbosity >= least {
             self.log.line("info", "", &harmless(line));
+        }
+    }
+
+    /// Prints what a log must tell, also with `--quiet`: a log is read when it is too late to ask again.
+    pub fn news(&self, line: &str) {
+        if self.log.format.is_some() && !self.step {
+            self.log.line("info", "", &harmless(line));
+        } else {
+            self.status(line);
         }
     }
 

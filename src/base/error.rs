@@ -54,6 +54,8 @@ pub struct Error {
     hints: Vec<String>,
     /// The service that failed, if the client knew it.
     service: Option<&'static str>,
+    /// How the service fails, if the client knew it.
+    manner: Option<&'static str>,
 }
 
 /// `std::result::Result` with this crate's [`Error`].
@@ -62,7 +64,14 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An error of `kind` with a one-line message that names the file, URL or key concerned.
     pub fn new(kind: Kind, message: impl fmt::Display) -> Self {
-        Error { kind, message: plainly(&message.to_string()), cause: None, hints: Vec::new(), service: None }
+        Error {
+            kind,
+            message: plainly(&message.to_string()),
+            cause: None,
+            hints: Vec::new(),
+            service: None,
+            manner: None,
+        }
     }
 
     /// [`Kind::Failed`] with a message.
@@ -109,6 +118,19 @@ impl Error {
     pub fn of_service(mut self, service: Option<&'static str>) -> Self {
         self.service = service.or(self.service);
         self
+    }
+
+    /// Says how the service fails, such as "refuses".
+    #[must_use]
+    pub fn of_manner(self, manner: Option<&'static str>) -> Self {
+        Error { manner: manner.or(self.manner), ..self }
+    }
+
+    /// How the service fails, by this error or its causes, if the client knew it.
+    #[must_use]
+    pub fn manner(&self) -> Option<&'static str> {
+        let mut causes = self.cause.iter().flat_map(anyhow::Error::chain);
+        self.manner.or_else(|| causes.find_map(|cause| cause.downcast_ref::<Error>()?.manner))
     }
 
     /// The service that failed, by this error or its causes.

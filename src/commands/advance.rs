@@ -126,6 +126,12 @@ impl Run<'_> {
             let stage = standing.state.stage;
             if self.args.until == Some(stage) || matches!(stage, Stage::Finished | Stage::Paused) {
                 self.idle = Some(instead(&context, &standing, None));
+                if self.args.until == Some(stage)
+                    && let Some(recorder) = self.recorder
+                {
+                    // What is due here is left to others.
+                    recorder.partial();
+                }
                 return Ok(true);
             }
             if stage == Stage::Open {

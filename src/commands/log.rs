@@ -8,7 +8,7 @@ use crate::base::text::{counted, time};
 use crate::cli::{Global, LogArgs};
 use crate::engine::runs::book::Book;
 use crate::engine::runs::place::Place;
-use crate::engine::runs::record::{Outcome, RunRecord};
+use crate::engine::runs::record::{ErrorRecord, Outcome, RunRecord};
 use crate::engine::runs::streak::{Faults, Streak};
 use crate::engine::runs::summary::fault_json;
 use crate::model::stage::Stage;
@@ -29,7 +29,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &LogArgs, report: &mut Report)
     let shown = entries(pages.runs, args, global.verbose);
     report.detail(json!({"runs": shown.iter().map(Entry::json).collect::<Vec<_>>()}));
     if shown.is_empty() {
-        report.say("no runs are on record");
+        report.say(if args.failed { "no failed runs on record" } else { "no runs are on record" });
     }
     shown.iter().for_each(|entry| entry.say(report));
     Ok(())
@@ -42,6 +42,8 @@ struct Entry {
     over: Vec<Streak>,
     /// How many further runs were the same.
     same: u64,
+    /// How many of them failed for another reason.
+    otherwise: u64,
     /// The start of the last of them.
     until: Option<Timestamp>,
 }
@@ -53,27 +55,34 @@ fn entries(runs: Vec<RunRecord>, args: &LogArgs, each: bool) -> Vec<Entry> {
     for run in runs {
         faults.follow(&run);
         let over: Vec<Streak> = faults.over.drain(..).map(|(fault, _)| fault).collect();
-        if !is_wanted(&run, args, since) {
+        if !is_in(&run, args, since) {
             continue;
         }
         match entries.last_mut() {
             Some(last) if !each && over.is_empty() && is_same(&last.run, &run) => {
                 last.same += 1;
+                last.otherwise += u64::from(reasons(&last.run) != reasons(&run));
                 last.until.clone_from(&run.started);
             }
-            _ => entries.push(Entry { run, over, same: 0, until: None }),
+            _ => entries.push(Entry { run, over, same: 0, otherwise: 0, until: None }),
         }
     }
+    // Last: what lies between two failures keeps them apart.
+    entries.retain(|entry| !args.failed || matches!(entry.run.outcome, Outcome::Failed | Outcome::Killed));
     entries.drain(..entries.len().saturating_sub(args.last));
     entries
 }
 
-fn is_wanted(run: &RunRecord, args: &LogArgs, since: Option<DateTime<Utc>>) -> bool {
+fn is_in(run: &RunRecord, args: &LogArgs, since: Option<DateTime<Utc>>) -> bool {
     let started = run.started.as_ref().map(Timestamp::at);
     let in_time = since.is_none_or(|since| started.is_some_and(|started| started >= since));
     let in_round = args.round.is_none_or(|round| [run.round, run.round_after].contains(&Some(round)));
-    let failed = matches!(run.outcome, Outcome::Failed | Outcome::Killed);
-    in_time && in_round && (failed || !args.failed)
+    in_time && in_round
+}
+
+/// Why the steps of a run failed.
+fn reasons(run: &RunRecord) -> Vec<String> {
+    run.errors().map(ErrorRecord::reason).collect()
 }
 
 /// Does a run tell nothing that the one before it did not?
@@ -108,7 +117,11 @@ impl Entry {
         if let Some(until) = &self.until {
             let runs = counted(self.same, "more run", "more runs");
             let alike = if run.outcome == Outcome::Idle && !run.cut_short { "with nothing to do" } else { "alike" };
-            report.say(format!("  … {runs} {alike}, the last at {}", time(until.at())));
+            let alike = match self.otherwise {
+                0 => format!(" {alike}"),
+                otherwise => format!(", of which {otherwise} failed otherwise (-v shows each)"),
+            };
+            report.say(format!("  … {runs}{alike}, the last at {}", time(until.at())));
         }
     }
 

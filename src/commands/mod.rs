@@ -139,6 +139,9 @@ fn recorded(global: &Global, ui: &Ui, name: &str, command: &Command) -> Ended {
     let skipped = if let Command::Advance(args) = command { args.skip.as_slice() } else { &[] };
     let recorder = Recorder::new(&options, ui, name, skipped);
     recorder.begin();
+    if command.is_partial() {
+        recorder.partial();
+    }
     let ended = run(global, ui, command, Some(&recorder));
     match &ended {
         Ok(report) => recorder.conclude(report, None),

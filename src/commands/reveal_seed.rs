@@ -169,7 +169,7 @@ fn pulse(context: &Context<'_>, chain: &dyn Chain, round: u64, args: &RevealSeed
         }
     }
     if let Some(endpoint) = endpoint
-        && let Some(pulse) = drand::fetch(&context.config.chain.client(), endpoint, round)?
+        && let Some(pulse) = drand::fetch(&context.config.chain.drand_client(), endpoint, round)?
     {
         match pulse.verify() {
             Ok(_) => return Ok(pulse),

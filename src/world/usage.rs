@@ -12,8 +12,10 @@ use serde::{Deserialize, Serialize};
 /// A service that is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Service {
-    /// The chain's nodes, and drand.
+    /// The chain's nodes.
     Chain,
+    /// A server of drand.
+    Drand,
     /// The judge.
     Judge,
     /// The object store.
@@ -40,6 +42,7 @@ impl Service {
     pub fn as_str(self) -> &'static str {
         match self {
             Service::Chain => "chain",
+            Service::Drand => "drand",
             Service::Judge => "judge",
             Service::Store => "store",
             Service::Cdn => "cdn",

@@ -161,7 +161,7 @@ fn a_miners_server_that_is_down_is_told_once_and_so_is_its_end() {
     let events: Vec<String> = receiver.taken("/hook").into_iter().map(|(event, _)| event).collect();
     let count = |wanted: &str| events.iter().filter(|event| *event == wanted).count();
     assert_eq!((count("failure_first_seen"), count("failure_over")), (1, 1), "{events:?}");
-    assert!(log(folder).contains(&format!("over: download: {name}, since 20")), "{}", log(folder));
+    assert!(log(folder).contains(&format!("over: download: {name}, from 20")), "{}", log(folder));
     assert!(!gen404(folder, &["status"]).ends(0).out.contains("failing: ") && !numbers().contains(&name));
 }
 

@@ -248,6 +248,50 @@ fn nothing_old_is_announced_and_what_another_host_did_is_announced_once() {
 }
 
 #[test]
+fn a_run_without_endpoints_forgets_no_fault() {
+    let (receiver, judge) = (Receiver::start(TAKES), judge());
+    let folder = at_duels(NOWHERE);
+    let folder = folder.path();
+    let table = format!("[[notify]]\nurl = \"{}\"\n", receiver.url("/hook"));
+    set(folder, &table);
+    gen404(folder, &["advance"]).ends(4);
+    edit(folder, "gen404.toml", |text| text.replace(&table, ""));
+    gen404(folder, &["advance"]).ends(4);
+    set(folder, &table);
+    gen404(folder, &["advance"]).ends(4);
+    told_once("a run without endpoints", &receiver);
+    edit(folder, "gen404.toml", |text| {
+        text.replace("base_url = \"http://127.0.0.1:1\"", &format!("base_url = \"{}\"", judge.url))
+    });
+    gen404(folder, &["advance", "--until", "finalizing"]).ends(0);
+    assert_eq!((receiver.count("/hook", "failure_first_seen"), receiver.count("/hook", "failure_over")), (1, 1));
+}
+
+#[test]
+fn runs_that_are_killed_are_told_by_the_next_one() {
+    let receiver = Receiver::start(TAKES);
+    let folder = quiet_round(&receiver, "[metrics]\nfile = \".gen404/metrics.prom\"\n");
+    let folder = folder.path();
+    turn(folder);
+    let killed = |n: u32| {
+        let record = folder.join(".gen404/runs.jsonl");
+        let at = format!("2026-01-01T00:0{n}:00Z");
+        let line = json!({"id": format!("2026-{n}"), "started": at, "command": "advance"}).to_string() + "\n";
+        std::fs::write(&record, std::fs::read_to_string(&record).unwrap() + &line).unwrap();
+    };
+    killed(1);
+    turn(folder);
+    assert_eq!(receiver.count("/hook", "failure_first_seen"), 0, "once is an accident");
+    killed(2);
+    turn(folder);
+    turn(folder);
+    assert_eq!(receiver.count("/hook", "failure_first_seen"), 1);
+    assert!(status(folder).contains("failing: advance: killed without a word since 2026-01-01"), "{}", status(folder));
+    let numbers = Numbers::read(&folder.join(".gen404/metrics.prom"));
+    assert_eq!(numbers.of("gen404_runs_total", "outcome", "killed"), 2);
+}
+
+#[test]
 fn what_is_refused_or_does_not_arrive_is_sent_by_a_later_run() {
     let elsewhere = Receiver::start(TAKES);
     let redirect: &'static str = format!("Location: {}\r\n", elsewhere.url("/")).leak();

@@ -100,6 +100,30 @@ fn a_dead_judge_is_one_fault_from_its_first_run_to_its_last() {
 }
 
 #[test]
+fn a_run_that_does_not_ask_the_judge_ends_no_fault_and_a_log_tells_the_end() {
+    let (dead, judge) = (dead(), judge());
+    let folder = in_duels(2, 1, &dead);
+    let folder = folder.path();
+    advance(folder, &[]).ends(4);
+    advance(folder, &["--until", "duels"]).ends(0);
+    ask(folder, "attempts = 1", "attempts = \"x\"");
+    advance(folder, &[]);
+    ask(folder, "attempts = \"x\"", "attempts = 1");
+    advance(folder, &[]).ends(4);
+    let failing = gen404(folder, &["status", "--json"]).ends(0).details()["failing"].clone();
+    let duel = failing.as_array().unwrap().iter().find(|fault| fault["command"] == "duel").unwrap().clone();
+    assert_eq!((&duel["title"], &duel["runs"]), (&json!("judge unreachable"), &json!(2)), "{failing}");
+    let shown = entries(folder, &["--failed"]);
+    assert_eq!(shown.len(), 3, "what lies between two failures keeps them apart: {shown:?}");
+    ask(folder, &dead, &judge.url);
+    let run = gen404(folder, &["--quiet", "--log-format", "text", "advance", "--until", "finalizing"]).ends(0);
+    let over = run.err.lines().find(|line| line.contains("over: duel: judge unreachable, from ")).unwrap();
+    assert!(over.ends_with(" UTC, 2 runs"), "{over}");
+    let log = gen404(folder, &["log", "--failed", "--since", "2999-01-01"]).ends(0).out;
+    assert_eq!(log.trim_end(), "no failed runs on record");
+}
+
+#[test]
 fn idle_runs_are_one_line() {
     let folder = in_duels(1, 1, &dead());
     let folder = folder.path();

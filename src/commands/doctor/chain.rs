@@ -125,7 +125,7 @@ impl Desk {
             return Ok(Probed::fine(format!("round {} is on the chain, and genuine", pulse.round)));
         };
         drand::check_url(url)?;
-        let pulse = drand::newest(&self.config.chain.client(), url)?;
+        let pulse = drand::newest(&self.config.chain.drand_client(), url)?;
         let shown = shown_url(url);
         is_genuine(&pulse, &shown)?;
         let said = format!("{shown}: round {}, genuine", pulse.round);

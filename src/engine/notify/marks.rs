@@ -14,7 +14,6 @@ use crate::model::ids::Player;
 use crate::model::stage::{Stage, Timestamp, during, round_in};
 use crate::world::http::Blanks;
 use crate::world::notify::EventKind;
-use crate::world::stop::STOPPED;
 
 /// The most that is announced at once; the rest is counted.
 const MOST_NEWS: usize = 40;
@@ -58,7 +57,7 @@ struct FaultMark {
 
 impl FaultMark {
     fn of(fault: &Streak) -> FaultMark {
-        let (step, title) = (fault.error.step.clone(), fault.error.shown_title());
+        let (step, title) = (fault.error.step.clone(), fault.title.clone());
         FaultMark { step, title, since: fault.since.to_string(), trouble: fault.error.is_trouble() }
     }
 }
@@ -116,7 +115,7 @@ impl Marks {
     }
 
     /// Marks all of it as announced.
-    fn take(&mut self, seen: &Seen) {
+    pub(super) fn take(&mut self, seen: &Seen) {
         (self.round, self.stage) = (seen.round.0, seen.stage);
         self.rounds = seen.rounds.iter().filter(|(round, _)| **round == seen.round.0).map(marked).collect();
     }
@@ -148,9 +147,7 @@ impl Marks {
             let otherwise = faults.open.iter().find(|fault| fault.error.step == mark.step);
             news.push(failure_over(&key, &mark, ended, otherwise, say));
         }
-        // Whoever stops a run knows of it.
-        let by_itself = |fault: &&Streak| !fault.error.message.contains(STOPPED);
-        for fault in faults.open.iter().filter(by_itself).take(MOST_FAULTS) {
+        for fault in faults.open.iter().take(MOST_FAULTS) {
             if self.faults.contains_key(&fault.error.key) {
                 continue;
             }
@@ -218,7 +215,7 @@ fn verdict(round: u32, audit: &GenerationAudit, say: &Say<'_>) -> News {
 }
 
 fn failure(fault: &Streak, say: &Say<'_>) -> News {
-    let Streak { error, since, runs, round, stage, .. } = fault;
+    let Streak { error, title, since, runs, round, stage, .. } = fault;
     let cleaned = |texts: &[String]| texts.iter().map(|text| say.clean(text, LONGEST_LINE)).collect::<Vec<_>>();
     let (message, causes, hints) =
         (say.clean(&error.message, LONGEST_LINE), cleaned(&error.causes), cleaned(&error.hints));
@@ -229,7 +226,7 @@ fn failure(fault: &Streak, say: &Say<'_>) -> News {
     let details = json!({
         "key": say.clean(&error.key, LONGEST_TITLE),
         "step": error.step,
-        "fault": say.clean(&error.shown_title(), LONGEST_TITLE),
+        "fault": say.clean(title, LONGEST_TITLE),
         "kind": error.kind,
         "since": since.to_string(),
         "runs": runs,
@@ -239,8 +236,8 @@ fn failure(fault: &Streak, say: &Say<'_>) -> News {
         "hints": hints,
     });
     let title = match error.is_trouble() {
-        true => error.shown_title(),
-        false => format!("{} fails: {}", error.step, error.shown_title()),
+        true => title.clone(),
+        false => format!("{} fails: {title}", error.step),
     };
     say.news(EventKind::FailureFirstSeen, round.map(|round| round.0), &title, &text, details)
 }
@@ -260,11 +257,7 @@ fn failure_over(
     if mark.trouble {
         text.push("It answers again, or its files are not wanted any more: the round is over.".to_owned());
     } else if let Some(fault) = otherwise {
-        text.push(format!(
-            "{} now fails otherwise: {}",
-            mark.step,
-            say.clean(&fault.error.shown_title(), LONGEST_LINE)
-        ));
+        text.push(format!("{} now fails otherwise: {}", mark.step, say.clean(&fault.title, LONGEST_LINE)));
     }
     let details = json!({
         "key": say.clean(key, LONGEST_TITLE),
@@ -374,6 +367,7 @@ mod tests {
         let error = ErrorRecord {
             step: "duel".to_owned(),
             kind: "outside".to_owned(),
+            service: None,
             key: format!("duel: {title}"),
             title: title.to_owned(),
             message: message.to_owned(),
@@ -383,7 +377,16 @@ mod tests {
             runs: 1,
         };
         let at: Timestamp = "2026-03-01T02:14:00Z".parse().unwrap();
-        Streak { error, since: at.clone(), last: at, runs: 1, round: Some(RoundNumber(1)), stage: Some(Stage::Duels) }
+        let title = title.to_owned();
+        Streak {
+            error,
+            title,
+            since: at.clone(),
+            last: at,
+            runs: 1,
+            round: Some(RoundNumber(1)),
+            stage: Some(Stage::Duels),
+        }
     }
 
     fn events(news: &[News]) -> Vec<&'static str> {
@@ -421,7 +424,7 @@ mod tests {
     fn a_fault_has_one_beginning_and_one_end() {
         let (shown, blanks) = (seen(1, Stage::Duels), Blanks::of([&Secret::new("sk-hunter2-xyz")]));
         let mut marks = Marks::beginning(&shown);
-        let lasting = |fault: Streak| Faults { open: vec![fault], over: Vec::new() };
+        let lasting = |fault: Streak| Faults { open: vec![fault], ..Faults::default() };
         let dead = lasting(fault("judge unreachable", "https://j: refused sk-hunter2-xyz"));
         let news = marks.news(Some(&shown), &dead, &blanks);
         assert_eq!(events(&news), ["failure_first_seen"]);
@@ -436,7 +439,8 @@ mod tests {
         assert!(news[0].text.contains("duel now fails otherwise: judge refuses"), "{news:?}");
         let mut ended = fault("judge refuses", "status 401");
         ended.runs = 10;
-        let over = Faults { open: Vec::new(), over: vec![(ended, "2026-03-01T03:00:00Z".parse().unwrap())] };
+        let over = vec![(ended, "2026-03-01T03:00:00Z".parse().unwrap())];
+        let over = Faults { over, ..Faults::default() };
         let news = marks.news(Some(&shown), &over, &blanks);
         assert_eq!(events(&news), ["failure_over"]);
         assert!(news[0].text.contains("until 2026-03-01 03:00:00 UTC, 10 failed runs"), "{news:?}");

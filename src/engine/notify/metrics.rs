@@ -32,6 +32,8 @@ const MOST_FAULTS: usize = 20;
 pub(super) struct Totals {
     /// The newest run that is counted.
     newest: String,
+    /// The newest run that was killed and is counted.
+    newest_killed: String,
     last_run: Option<DateTime<Utc>>,
     last_success: Option<DateTime<Utc>>,
     failed: bool,
@@ -66,14 +68,17 @@ impl Totals {
 
     /// Counts a run, once.
     fn count(&mut self, run: &RunRecord) {
-        if run.id == self.newest {
+        let killed = run.outcome == Outcome::Killed;
+        // Ids begin with the time.
+        if run.id == self.newest || killed && run.id <= self.newest_killed {
             return;
         }
-        self.newest.clone_from(&run.id);
+        let newest = if killed { &mut self.newest_killed } else { &mut self.newest };
+        newest.clone_from(&run.id);
         let ended = run.ended.as_ref().map(Timestamp::at);
-        (self.last_run, self.failed) = (ended.or(self.last_run), run.outcome == Outcome::Failed);
+        (self.last_run, self.failed) = (ended.or(self.last_run), killed || run.outcome == Outcome::Failed);
         match run.outcome {
-            Outcome::Failed => self.failures = self.failures.saturating_add(1),
+            Outcome::Failed | Outcome::Killed => self.failures = self.failures.saturating_add(1),
             // It found another run at work, which says nothing about success.
             _ if run.cut_short => {}
             _ => (self.last_success, self.failures) = (ended.or(self.last_success), 0),
@@ -97,18 +102,18 @@ struct Facts<'a> {
     totals: Totals,
 }
 
-/// Counts the run and writes the file.
+/// Counts the runs and writes the file.
 pub(super) fn write(
     context: &Context<'_>,
     file: &Path,
-    run: &RunRecord,
+    runs: &[&RunRecord],
     faults: &Faults,
     outbox: (u64, u64),
 ) -> Result<()> {
     let own = context.own_folder()?;
     let (mut totals, damaged) = Totals::load(&own)?;
     damaged.iter().for_each(|warning| context.ui.warn(&format!("metrics: {warning}")));
-    totals.count(run);
+    runs.iter().for_each(|run| totals.count(run));
     // A monitor is told of this run even if no total can be kept.
     let saved = totals.save(&own);
     let mut facts = Facts { outbox, faults: Some(faults), totals, ..Facts::default() };

@@ -83,6 +83,18 @@ impl Teller {
         {
             self.warn("notify", &error);
         }
+        self.tell_of_kills(&context);
+    }
+
+    /// Runs that are killed tell nothing themselves: the next one does, which may be killed as well.
+    fn tell_of_kills(&self, context: &Context<'_>) {
+        let pages = context.own_folder().and_then(|own| Book::at(&own).read());
+        // What cannot be read is told of at the end.
+        let Ok(pages) = pages else { return };
+        let before = pages.runs.iter().rev().find(|run| run.outcome != Outcome::Begun);
+        if before.is_some_and(|run| run.outcome == Outcome::Killed) {
+            self.tell_and_count(context, None, Instant::now() + context.config.outbox.limit());
+        }
     }
 
     /// A run has ended, and is in the record.
@@ -90,7 +102,7 @@ impl Teller {
         let Some(context) = self.context() else { return };
         let until = Instant::now() + context.config.outbox.limit();
         let beat = self.beat(&context.config, run, until);
-        self.tell_and_count(&context, run, until);
+        self.tell_and_count(&context, Some(run), until);
         if let Some((host, beat)) = beat
             && let Ok((ping, sent)) = beat.join()
             && let Some(why) = reason(&sent)
@@ -100,20 +112,23 @@ impl Teller {
     }
 
     /// Sends messages and writes the numbers, as the settings ask for.
-    fn tell_and_count(&self, context: &Context<'_>, run: &RunRecord, until: Instant) {
+    fn tell_and_count(&self, context: &Context<'_>, run: Option<&RunRecord>, until: Instant) {
         let file = self.options.metrics.as_ref().or(context.config.metrics.file.as_ref());
         if context.config.notify.0.is_empty() && file.is_none() {
-            // Whoever asks to be told later is not told of what happens meanwhile.
-            if let Err(error) = context.own_folder().and_then(|own| Outbox::forget(&own)) {
+            if let Err(error) = pass_over(context, until) {
                 self.warn("notify", &error);
             }
             return;
         }
-        let faults = context.own_folder().and_then(|own| Book::at(&own).read());
-        let faults = faults.map(|pages| faults_with(&pages.runs, run)).unwrap_or_else(|error| {
+        let pages = context.own_folder().and_then(|own| Book::at(&own).read());
+        let runs = pages.map(|pages| pages.runs).unwrap_or_else(|error| {
             self.warn("notify", &error);
-            Faults::of([run])
+            Vec::new()
         });
+        let faults = match run {
+            Some(run) => faults_with(&runs, run),
+            None => Faults::of(&runs),
+        };
         let outbox = self.tell(context, &faults, until).unwrap_or_else(|error| {
             // What cannot be noted would be sent again by every run.
             let unnoted = error.kind() == Kind::Failed;
@@ -121,7 +136,7 @@ impl Teller {
             (0, 0)
         });
         if let Some(file) = file
-            && let Err(error) = metrics::write(context, file, run, &faults, outbox)
+            && let Err(error) = metrics::write(context, file, &told(&runs, run), &faults, outbox)
         {
             self.warn("metrics", &error);
         }
@@ -164,7 +179,7 @@ impl Teller {
         let own = context.own_folder()?;
         let settings = &context.config.notify.0;
         if settings.is_empty() {
-            return Outbox::forget(&own).map(|()| (0, 0));
+            return pass_over(context, until).map(|()| (0, 0));
         }
         if outbox::make_room(&own)? {
             self.ui.warn("notify: nothing can be written any more: the room reserved for messages is used up");
@@ -224,6 +239,27 @@ fn faults_with(runs: &[RunRecord], run: &RunRecord) -> Faults {
     Faults::of(runs.iter().filter(|other| other.id != run.id).chain([run]))
 }
 
+/// Nobody is to be told of what this run shows in the files. What waits is kept, and so are the faults that were told:
+/// one run with other settings forgets nothing.
+fn pass_over(context: &Context<'_>, until: Instant) -> Result<()> {
+    let own = context.own_folder()?;
+    if !Outbox::is_there(&own)? {
+        return Ok(());
+    }
+    let _lock = lock(&own, until)?;
+    let (Some(mut outbox), _) = Outbox::load(&own)? else { return Ok(()) };
+    let seen = Seen::read(&context.store, outbox.marks.as_ref().map(Marks::round));
+    if let (Some(marks), Some(seen)) = (&mut outbox.marks, &seen) {
+        marks.take(seen);
+    }
+    outbox.save(&own)
+}
+
+/// The runs to count: those that were killed, and this one.
+fn told<'a>(runs: &'a [RunRecord], run: Option<&'a RunRecord>) -> Vec<&'a RunRecord> {
+    runs.iter().filter(|run| run.outcome == Outcome::Killed).chain(run).collect()
+}
+
 /// Where each endpoint stands in the settings, by its key.
 fn places(settings: &[NotifySettings]) -> BTreeMap<String, Place> {
     let place = |(number, one): (usize, &NotifySettings)| (one.key(), Place { kind: one.kind, number });
@@ -259,10 +295,8 @@ fn begin_marks(context: &Context<'_>) -> Result<()> {
         return Ok(());
     }
     outbox.marks = Seen::read(&context.store, None).as_ref().map(Marks::beginning);
-    // The file that is lost had told of them.
-    if damaged.is_some()
-        && let Some(marks) = &mut outbox.marks
-    {
+    // They began before anyone was to be told, or a file that is lost had told of them.
+    if let Some(marks) = &mut outbox.marks {
         marks.know(&Faults::of(&Book::at(&own).read()?.runs));
     }
     outbox.save(&own)

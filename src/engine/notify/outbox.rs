@@ -2,7 +2,7 @@
 //! whole. A message is in it before its event counts as announced, and is marked before it is sent: after a kill it
 //! is sent once or not at all, and in the latter case that is told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
@@ -41,6 +41,9 @@ pub(super) enum Delivery {
         /// The endpoint asks to be left alone until then.
         #[serde(default)]
         not_before: Option<DateTime<Utc>>,
+        /// How often the endpoint refused it.
+        #[serde(default)]
+        refused: u32,
     },
     /// It is being sent.
     Sending,
@@ -89,6 +92,11 @@ impl Outbox {
         files::below(own, &Path::new(FOLDER).join("outbox.json"))
     }
 
+    /// Is there such a file?
+    pub(super) fn is_there(own: &Path) -> Result<bool> {
+        Ok(Outbox::path(own)?.exists())
+    }
+
     /// Reads the file; `None` if there is none. The second value warns of one that cannot be read: it counts as
     /// missing.
     pub(super) fn load(own: &Path) -> Result<(Option<Outbox>, Option<String>)> {
@@ -110,12 +118,6 @@ impl Outbox {
         files::write(&path, &bytes, files::Readers::Own)
     }
 
-    /// Removes the file: there is no one left to tell.
-    pub(super) fn forget(own: &Path) -> Result<()> {
-        files::remove(&reserve(own)?)?;
-        files::remove(&Outbox::path(own)?)
-    }
-
     /// Adds a message for these endpoints.
     pub(super) fn put(&mut self, news: News, competition: &str, now: DateTime<Utc>, to: &[String]) -> Result<()> {
         if to.is_empty() {
@@ -131,7 +133,7 @@ impl Outbox {
         let details = if let Value::Object(details) = details { details } else { serde_json::Map::new() };
         let (id, time) = (format!("{}-{}", self.name, self.count), Timestamp::from(now).to_string());
         let notice = Notice { id, event, time, competition: competition.to_owned(), round, title, text, details };
-        let waiting = || Delivery::Waiting { attempts: 0, reason: None, not_before: None };
+        let waiting = || Delivery::Waiting { attempts: 0, reason: None, not_before: None, refused: 0 };
         self.letters.push(Letter { notice, queued: now, to: to.iter().map(|key| (key.clone(), waiting())).collect() });
         Ok(())
     }
@@ -196,13 +198,16 @@ impl Outbox {
         told
     }
 
-    /// The first message from `from` on that may be sent to this endpoint now.
-    pub(super) fn next(&self, key: &str, from: usize, now: DateTime<Utc>) -> Option<usize> {
-        let due = |letter: &Letter| match letter.to.get(key) {
-            Some(Delivery::Waiting { not_before, .. }) => not_before.is_none_or(|at| at <= now),
-            _ => false,
+    /// The message to send to this endpoint now, but for those tried already: the oldest one, unless the endpoint
+    /// refused it.
+    pub(super) fn next(&self, key: &str, tried: &BTreeSet<usize>, now: DateTime<Utc>) -> Option<usize> {
+        let due = |(at, letter): (usize, &Letter)| match letter.to.get(key)? {
+            Delivery::Waiting { not_before, refused, .. } if !tried.contains(&at) => {
+                not_before.is_none_or(|at| at <= now).then_some((*refused > 0, at))
+            }
+            _ => None,
         };
-        self.letters.iter().enumerate().skip(from).find(|(_, letter)| due(letter)).map(|(at, _)| at)
+        self.letters.iter().enumerate().filter_map(due).min().map(|(_, at)| at)
     }
 
     /// Sets the state of a message at an endpoint; without one, it was delivered.
@@ -212,6 +217,21 @@ impl Outbox {
             Some(delivery) => _ = letter.to.insert(key.to_owned(), delivery),
             None => _ = letter.to.remove(key),
         }
+    }
+
+    /// Drops the messages that an endpoint has refused this often. Returns what to tell about each.
+    pub(super) fn drop_refused(&mut self, key: &str, most: u32) -> Vec<String> {
+        let mut told = Vec::new();
+        for letter in &mut self.letters {
+            if let Some(Delivery::Waiting { refused, reason, .. }) = letter.to.get(key)
+                && *refused >= most
+            {
+                let why = reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+                told.push(format!("{:?} was refused {refused} times and is dropped{why}", letter.notice.title));
+                letter.to.remove(key);
+            }
+        }
+        told
     }
 
     /// The messages that wait for an endpoint, oldest first, each with the reason of the last failure.
@@ -228,11 +248,11 @@ impl Outbox {
         self.letters.iter().filter(move |letter| letter.to.get(key).is_some_and(unsure))
     }
 
-    /// How often a message was tried at an endpoint.
-    pub(super) fn attempts(&self, at: usize, key: &str) -> u32 {
+    /// How often a message was tried at an endpoint, and how often it was refused.
+    pub(super) fn attempts(&self, at: usize, key: &str) -> (u32, u32) {
         match self.letters.get(at).and_then(|letter| letter.to.get(key)) {
-            Some(Delivery::Waiting { attempts, .. }) => *attempts,
-            _ => 0,
+            Some(Delivery::Waiting { attempts, refused, .. }) => (*attempts, *refused),
+            _ => (0, 0),
         }
     }
 
@@ -249,7 +269,9 @@ impl Outbox {
 /// What the old address asked for does not hold for a new one.
 fn renewed(delivery: Delivery) -> Delivery {
     match delivery {
-        Delivery::Waiting { attempts, reason, .. } => Delivery::Waiting { attempts, reason, not_before: None },
+        Delivery::Waiting { attempts, reason, .. } => {
+            Delivery::Waiting { attempts, reason, not_before: None, refused: 0 }
+        }
         Delivery::Sending | Delivery::Unsure { .. } => delivery,
     }
 }
@@ -302,7 +324,7 @@ mod tests {
             text: String::new(),
             details: serde_json::Map::new(),
         };
-        let waiting = || Delivery::Waiting { attempts: 1, reason: None, not_before: Some(Utc::now()) };
+        let waiting = || Delivery::Waiting { attempts: 1, reason: None, not_before: Some(Utc::now()), refused: 0 };
         Letter { notice, queued: Utc::now(), to: to.iter().map(|key| ((*key).to_owned(), waiting())).collect() }
     }
 
@@ -312,6 +334,19 @@ mod tests {
 
     fn waits_for(outbox: &Outbox) -> Vec<&str> {
         outbox.letters[0].to.keys().map(String::as_str).collect()
+    }
+
+    #[test]
+    fn what_was_refused_waits_for_what_was_not() {
+        let mut outbox = Outbox { letters: vec![letter(&["a"]), letter(&["a"]), letter(&["a"])], ..Outbox::default() };
+        let refused =
+            |refused| Delivery::Waiting { attempts: 1, reason: Some("400".to_owned()), not_before: None, refused };
+        [(0, 5), (1, 1), (2, 0)].into_iter().for_each(|(at, times)| outbox.set(at, "a", Some(refused(times))));
+        let next = |outbox: &Outbox, tried: &[usize]| outbox.next("a", &tried.iter().copied().collect(), Utc::now());
+        assert_eq!([next(&outbox, &[]), next(&outbox, &[2]), next(&outbox, &[0, 2])], [Some(2), Some(0), Some(1)]);
+        let told = outbox.drop_refused("a", 5);
+        assert_eq!((told.len(), next(&outbox, &[2])), (1, Some(1)));
+        assert!(told[0].contains("was refused 5 times and is dropped: 400"), "{told:?}");
     }
 
     #[test]
@@ -332,6 +367,10 @@ mod tests {
         assert_eq!(after(&[("c", Service::Slack, 0), b]), ("a b".to_owned(), 0), "of another kind");
         let mut mended = outbox.clone();
         mended.adopt(&places(&[("c", Service::Json, 0), b]));
-        assert_eq!(mended.next("c", 0, Utc::now() - chrono::TimeDelta::hours(1)), Some(0), "it is tried at once");
+        assert_eq!(
+            mended.next("c", &BTreeSet::new(), Utc::now() - chrono::TimeDelta::hours(1)),
+            Some(0),
+            "it is tried at once"
+        );
     }
 }

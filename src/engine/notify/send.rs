@@ -1,5 +1,6 @@
 //! Sending what waits in the outbox: all endpoints at the same time, each message by message, oldest first.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -17,6 +18,9 @@ const SHORTEST: Duration = Duration::from_millis(100);
 
 /// How many messages an endpoint may refuse in one run.
 const MOST_REFUSED: u32 = 3;
+
+/// A message that was refused so often is dropped, provided that the endpoint takes others: a wrong URL refuses all.
+const MOST_REFUSALS: u32 = 5;
 
 /// The longest that an endpoint is left alone at its own request.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
@@ -71,7 +75,7 @@ impl Shared<'_> {
     /// Sends an endpoint's messages until none is left, one fails, or the time is over.
     fn send_to(&self, endpoint: &Endpoint, until: Instant) -> Option<String> {
         let Endpoint { key, label, service, target } = endpoint;
-        let (mut from, mut refused, mut refusal) = (0, 0, None);
+        let (mut tried, mut taken, mut refused, mut refusal) = (BTreeSet::new(), false, 0, None);
         let warn = |why: &str| {
             let outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner);
             let left = counted(outbox.waiting(key).count(), "message waits", "messages wait");
@@ -80,7 +84,7 @@ impl Shared<'_> {
         loop {
             let left = until.saturating_duration_since(Instant::now());
             let begun = self.change(|outbox| {
-                let at = outbox.next(key, from, Utc::now()).filter(|_| left >= SHORTEST)?;
+                let at = outbox.next(key, &tried, Utc::now()).filter(|_| left >= SHORTEST)?;
                 let attempts = outbox.attempts(at, key);
                 outbox.set(at, key, Some(Delivery::Sending));
                 outbox.letters.get(at).map(|letter| (at, attempts, letter.notice.clone()))
@@ -88,7 +92,7 @@ impl Shared<'_> {
             let (at, attempts, notice) = match begun {
                 Ok(Some(begun)) => begun,
                 Ok(None) if left < SHORTEST && self.waits_for(key) => return Some(warn("no time is left")),
-                Ok(None) => return refusal.map(|said: String| warn(&said)),
+                Ok(None) => return self.over(endpoint, taken, refusal.map(|said: String| warn(&said))),
                 // What cannot be marked is not sent: after a kill it would be sent again.
                 Err(error) => return Some(format!("{label}: nothing is sent: {error}")),
             };
@@ -102,7 +106,7 @@ impl Shared<'_> {
                 return Some(format!("{label}: {error}"));
             }
             match sent {
-                Sent::Taken => {}
+                Sent::Taken => taken = true,
                 Sent::Refused(_) if refused < MOST_REFUSED => (refused, refusal) = (refused + 1, Some(said)),
                 Sent::Unknown(_) => {
                     return Some(format!(
@@ -110,24 +114,43 @@ impl Shared<'_> {
                         notice.title
                     ));
                 }
-                Sent::Refused(_) | Sent::Failed { .. } => return Some(warn(&said)),
+                Sent::Refused(_) => return self.over(endpoint, taken, Some(warn(&said))),
+                Sent::Failed { .. } => return Some(warn(&said)),
             }
-            from = at + 1;
+            tried.insert(at);
         }
     }
 }
 
+impl Shared<'_> {
+    /// Drops what this endpoint refuses for good while it takes other messages. Returns what to warn of.
+    fn over(&self, endpoint: &Endpoint, taken: bool, warning: Option<String>) -> Option<String> {
+        let Endpoint { key, label, .. } = endpoint;
+        let dropped = self.change(|outbox| {
+            let dropped = if taken { outbox.drop_refused(key, MOST_REFUSALS) } else { Vec::new() };
+            (!dropped.is_empty()).then_some(dropped)
+        });
+        let said = match dropped {
+            Ok(None) => return warning,
+            Ok(Some(dropped)) => dropped.join("; "),
+            Err(error) => error.to_string(),
+        };
+        Some(warning.into_iter().chain([format!("{label}: {said}")]).collect::<Vec<_>>().join("; "))
+    }
+}
+
 /// The state of a message after an attempt, and what to say of it.
-fn after(sent: &Sent, attempts: u32) -> (Option<Delivery>, String) {
-    let waiting = |reason: &String, after: Option<Duration>| {
+fn after(sent: &Sent, (attempts, refused): (u32, u32)) -> (Option<Delivery>, String) {
+    let waiting = |reason: &String, after: Option<Duration>, refused: u32| {
         let pause = after.map(|pause| pause.min(LONGEST_PAUSE));
         let not_before = pause.and_then(|pause| Some(Utc::now() + TimeDelta::from_std(pause).ok()?));
-        Some(Delivery::Waiting { attempts: attempts.saturating_add(1), reason: Some(kept(reason)), not_before })
+        let (attempts, reason) = (attempts.saturating_add(1), Some(kept(reason)));
+        Some(Delivery::Waiting { attempts, reason, not_before, refused })
     };
     match sent {
         Sent::Taken => (None, String::new()),
-        Sent::Refused(reason) => (waiting(reason, None), reason.clone()),
-        Sent::Failed { reason, after } => (waiting(reason, *after), reason.clone()),
+        Sent::Refused(reason) => (waiting(reason, None, refused.saturating_add(1)), reason.clone()),
+        Sent::Failed { reason, after } => (waiting(reason, *after, refused), reason.clone()),
         Sent::Unknown(reason) => (Some(Delivery::Unsure { reason: kept(reason) }), reason.clone()),
     }
 }

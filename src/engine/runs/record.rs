@@ -10,6 +10,7 @@ use crate::base::text::cut;
 use crate::model::ids::{Block, RoundNumber};
 use crate::model::stage::{Stage, Timestamp};
 use crate::ui::Report;
+use crate::world::git::remote::{GIT_REMOTE, REFUSES};
 use crate::world::usage::Usage;
 
 /// Longest text kept of an error, in characters, and the most causes or hints.
@@ -66,6 +67,9 @@ pub(crate) struct ErrorRecord {
     pub(crate) step: String,
     /// The error's kind: failed, usage, outside, damaged, conflict.
     pub(crate) kind: String,
+    /// The outside service that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) service: Option<String>,
     /// What the failures of successive runs have in common: the step, the service or file, how it failed.
     pub(crate) key: String,
     /// The same in a few words for a reader, such as "judge unreachable".
@@ -83,7 +87,7 @@ pub(crate) struct ErrorRecord {
 }
 
 /// A step of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct StepRecord {
     pub(crate) command: String,
     pub(crate) outcome: Outcome,
@@ -95,6 +99,13 @@ pub(crate) struct StepRecord {
     /// The keys of the troubles that it would have had if a server had not answered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) answered: Vec<String>,
+    /// Did a signal stop it before it was done?
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) stopped: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) started: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ended: Option<Timestamp>,
 }
 
 /// A run.
@@ -154,6 +165,12 @@ pub(crate) struct RunRecord {
     /// Did it end before it had looked at everything that was due, by a signal or because another run was at work?
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) cut_short: bool,
+    /// Was it asked for a part only of what was due, by `--until`, `--only` or `--shard`?
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) partial: bool,
+    /// Was it to push?
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) pushes: bool,
     /// What it used in all.
     pub(crate) usage: Usage,
     /// The part of that which it used in later rounds than the one in which it began.
@@ -214,10 +231,14 @@ impl ErrorRecord {
     pub(crate) fn of(step: &str, error: &Error) -> ErrorRecord {
         let texts = |texts: &[String]| texts.iter().take(MOST_TEXTS).map(|text| cut(text, LONGEST_TEXT)).collect();
         let (key, title) = key_and_title(error);
+        let service = error.service().filter(|_| error.kind() == Kind::Outside);
+        // Every command meets the same remote.
+        let key = if service == Some(GIT_REMOTE) { key } else { format!("{step}: {key}") };
         ErrorRecord {
             step: step.to_owned(),
             kind: kind_name(error.kind()).to_owned(),
-            key: format!("{step}: {key}"),
+            service: service.map(str::to_owned),
+            key,
             title,
             message: cut(&error.to_string(), LONGEST_TEXT),
             causes: texts(&error.causes()),
@@ -251,6 +272,7 @@ impl ErrorRecord {
         ErrorRecord {
             step: step.to_owned(),
             kind: TROUBLE.to_owned(),
+            service: None,
             key: trouble_key(step, server),
             title,
             message: cut(message, LONGEST_TEXT),
@@ -259,6 +281,54 @@ impl ErrorRecord {
             since: None,
             runs: 1,
         }
+    }
+
+    /// Why it failed, without what changes from run to run but for a status: failures of one fault may differ in it.
+    pub(crate) fn reason(&self) -> String {
+        let texts = if self.causes.is_empty() { std::slice::from_ref(&self.message) } else { self.causes.as_slice() };
+        let words = texts.iter().flat_map(|text| text.split_whitespace());
+        let mut before = "";
+        let masked = words.map(|word| match (std::mem::replace(&mut before, word), word) {
+            ("status", status) => status.to_owned(),
+            (_, word) if !word.contains(|c: char| c.is_ascii_digit()) => word.to_owned(),
+            (_, word) if word.len() > 24 => "*".to_owned(),
+            _ => "#".to_owned(),
+        });
+        masked.collect::<Vec<_>>().join(" ")
+    }
+
+    /// The process of a command was gone before it had ended.
+    pub(crate) fn killed(command: &str) -> ErrorRecord {
+        ErrorRecord {
+            step: command.to_owned(),
+            kind: kind_name(Kind::Failed).to_owned(),
+            service: None,
+            key: format!("{command}: {KILLED}"),
+            title: KILLED.to_owned(),
+            message: "its process ended without a word: was it killed, or the machine shut down?".to_owned(),
+            causes: Vec::new(),
+            hints: vec![
+                "`journalctl -k` tells whether memory ran out; a time limit of cron or of the service kills as well"
+                    .to_owned(),
+            ],
+            since: None,
+            runs: 1,
+        }
+    }
+
+    /// Was its process gone before it had ended?
+    pub(crate) fn is_killed(&self) -> bool {
+        self.title == KILLED && self.key == format!("{}: {KILLED}", self.step)
+    }
+
+    /// Did the git remote fail?
+    pub(crate) fn is_of_remote(&self) -> bool {
+        self.service.as_deref() == Some(GIT_REMOTE)
+    }
+
+    /// Did the service not answer, as far as is known?
+    pub(crate) fn is_silent(&self) -> bool {
+        self.key.ends_with(UNREACHABLE)
     }
 
     /// Is it such a trouble?
@@ -292,6 +362,7 @@ fn key_and_title(error: &Error) -> (String, String) {
 
 const BUSY: &str = "busy";
 const UNREACHABLE: &str = "unreachable";
+const KILLED: &str = "killed without a word";
 
 /// What the judge's client says of an account without credit, before it quotes the server.
 const NO_CREDIT: &str = "out of credit";
@@ -299,6 +370,9 @@ const NO_CREDIT: &str = "out of credit";
 /// How an outside service fails: what an operator can do about each is different. A text quotes the server only after
 /// its status, so the first status is the server's own, and what follows it chooses nothing.
 fn manner(error: &Error) -> &'static str {
+    if let Some(manner) = error.manner() {
+        return manner;
+    }
     let texts: Vec<String> = error.causes().into_iter().chain([error.to_string()]).collect();
     let status = texts.iter().find_map(|text| first_status(text));
     let no_credit = |text: &String| text.split("status ").next().is_some_and(|own| own.contains(NO_CREDIT));
@@ -306,7 +380,7 @@ fn manner(error: &Error) -> &'static str {
         _ if texts.iter().any(no_credit) => NO_CREDIT,
         Some(429) => BUSY,
         Some(408 | 409 | 425) => UNREACHABLE,
-        Some(400..=499) => "refuses",
+        Some(400..=499) => REFUSES,
         _ => UNREACHABLE,
     }
 }

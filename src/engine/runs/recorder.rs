@@ -3,14 +3,15 @@
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use indexmap::IndexMap;
 
 use super::book::{AtWork, Book};
 use super::place::Place;
 use super::record::{ErrorRecord, Outcome, RunRecord, StepRecord, first_line, trouble_key};
-use super::streak::Faults;
+use super::streak::{Faults, Streak};
 use crate::base::error::{Context as _, Error, Kind, Result};
+use crate::base::text::counted;
 use crate::engine::context::Options;
 use crate::engine::notify::Teller;
 use crate::engine::notify::marks::changes;
@@ -38,6 +39,7 @@ pub(crate) struct Recorder {
     command: String,
     skipped: Vec<String>,
     repo: Option<PathBuf>,
+    pushes: bool,
     open: Mutex<Option<OpenRun>>,
     /// Tells of them outside.
     teller: Teller,
@@ -49,6 +51,8 @@ struct OpenRun {
     place: Place,
     book: Book,
     run: RunRecord,
+    /// When the step at work began, nearly: when the one before it ended.
+    since: DateTime<Utc>,
     /// The round of the step at work.
     round: Option<RoundNumber>,
     /// What each command waits for, by its last step: an earlier one may have been answered since.
@@ -65,7 +69,8 @@ impl Recorder {
         let (meter, repo) = (options.meter.clone(), options.repo.clone());
         let (command, skipped) = (command.to_owned(), skipped.to_vec());
         let teller = Teller::new(options, ui);
-        Recorder { ui: ui.clone(), meter, command, skipped, repo, open: Mutex::default(), teller }
+        let pushes = options.push;
+        Recorder { ui: ui.clone(), meter, command, skipped, repo, pushes, open: Mutex::default(), teller }
     }
 
     fn open(&self) -> MutexGuard<'_, Option<OpenRun>> {
@@ -99,6 +104,7 @@ impl Recorder {
             round: standing.map(|standing| standing.0),
             stage: standing.map(|standing| standing.1),
             skipped: self.skipped.clone(),
+            pushes: self.pushes,
             ..RunRecord::default()
         };
         let book = Book::at(&place.own);
@@ -106,7 +112,7 @@ impl Recorder {
         let work = work.inspect_err(|error| self.unrecorded(error)).ok();
         let seen = Seen::read(&place.store, None);
         let waits = IndexMap::new();
-        Ok(Some(OpenRun { round: run.round, place, book, run, waits, seen, work }))
+        Ok(Some(OpenRun { round: run.round, since: now, place, book, run, waits, seen, work }))
     }
 
     /// The chain's block is this.
@@ -122,11 +128,24 @@ impl Recorder {
         let Some(open) = open.as_mut() else { return };
         open.count(&self.meter);
         // What a stop cut off has not failed.
-        let error = error.filter(|_| !Stop::of_process().is_wanted());
+        let stopped = error.is_some() && Stop::of_process().is_wanted();
+        let error = error.filter(|_| !stopped);
         let fault = error.map(|error| ErrorRecord::of(command, error));
         let outcome = Outcome::of(report, error.is_some());
         let (troubles, answered) = servers(command, &report.servers);
-        open.run.steps.push(StepRecord { command: command.to_owned(), outcome, error: fault, troubles, answered });
+        let now = Utc::now();
+        let (started, ended) = (Some(Timestamp::from(open.since)), Some(Timestamp::from(now)));
+        open.since = now;
+        open.run.steps.push(StepRecord {
+            command: command.to_owned(),
+            outcome,
+            error: fault,
+            troubles,
+            answered,
+            stopped,
+            started,
+            ended,
+        });
         open.look();
         let pushed = |(id, remote): (&String, &String)| format!("pushed {} to {remote}", id.get(..10).unwrap_or(id));
         open.note(report.facts.iter().cloned().chain(report.pushed.iter().map(pushed)));
@@ -142,6 +161,13 @@ impl Recorder {
             self.told(open.book.append(&open.run, false));
         }
         open.round = open.place.standing().map(|standing| standing.0);
+    }
+
+    /// The run does only a part of what is due.
+    pub(crate) fn partial(&self) {
+        if let Some(open) = self.open().as_mut() {
+            open.run.partial = true;
+        }
     }
 
     /// Something happened outside of a step.
@@ -171,8 +197,9 @@ impl Recorder {
         let outcomes: Vec<Outcome> = run.steps.iter().map(|step| step.outcome).collect();
         let order = [Outcome::Failed, Outcome::Done, Outcome::Waits];
         run.outcome = order.into_iter().find(|outcome| outcomes.contains(outcome)).unwrap_or(Outcome::Idle);
-        if run.outcome == Outcome::Failed || run.troubles().next().is_some() {
-            self.told(date(&book, &mut run));
+        match date(&book, &mut run) {
+            Ok(over) => over.iter().for_each(|(fault, at)| self.ui.news(&over_line(fault, at))),
+            Err(error) => self.unrecorded(&error),
         }
         if run.outcome == Outcome::Failed {
             run.error = run.steps.iter().rev().find_map(|step| step.error.clone());
@@ -188,7 +215,9 @@ impl Recorder {
         if busy.is_none() {
             self.step(&self.command, report, error);
         }
-        let cut_short = busy.is_some() || Stop::of_process().is_wanted();
+        // `advance` as a whole fails before it has tried what is due.
+        let gave_up = error.is_some() && self.command == "advance";
+        let cut_short = busy.is_some() || gave_up || Stop::of_process().is_wanted();
         self.end(report.exit_code(error), busy.as_deref(), cut_short)
     }
 
@@ -259,10 +288,11 @@ fn servers(step: &str, asked: &[Server]) -> (Vec<ErrorRecord>, Vec<String>) {
     (troubles, answered)
 }
 
-/// Notes with each failure since when it lasts.
-fn date(book: &Book, run: &mut RunRecord) -> Result<()> {
+/// Notes with each failure since when it lasts. Returns those that are over by this run.
+fn date(book: &Book, run: &mut RunRecord) -> Result<Vec<(Streak, Timestamp)>> {
     let pages = book.read()?;
     let mut faults = Faults::of(pages.runs.iter().filter(|other| other.id != run.id));
+    faults.over.clear();
     faults.follow(run);
     let lasting = |error: &mut ErrorRecord| {
         if let Some(fault) = faults.lasting(&error.key) {
@@ -270,11 +300,18 @@ fn date(book: &Book, run: &mut RunRecord) -> Result<()> {
         }
     };
     run.steps.iter_mut().flat_map(|step| step.error.iter_mut().chain(&mut step.troubles)).for_each(lasting);
-    Ok(())
+    Ok(faults.over)
+}
+
+/// Tells that a fault is over: `over: duel: judge unreachable, from 02:14 to 03:02 UTC, 37 runs`.
+fn over_line(fault: &Streak, until: &Timestamp) -> String {
+    let (from, to) = (fault.since.at(), until.at());
+    let from = from.format(if from.date_naive() == to.date_naive() { "%R" } else { "%F %R" });
+    format!("over: {}, from {from} to {} UTC, {}", fault.name(), to.format("%R"), counted(fault.runs, "run", "runs"))
 }
 
 /// A new run's id: the time, and letters that tell two of the same second apart.
-fn id(now: chrono::DateTime<Utc>) -> Result<String> {
+fn id(now: DateTime<Utc>) -> Result<String> {
     let mut bytes = [0; 3];
     getrandom::fill(&mut bytes).failed(|| "the operating system provides no random bytes".to_owned())?;
     Ok(format!("{}-{}", now.format("%Y%m%dT%H%M%SZ"), crate::base::hex::encode(bytes)))

@@ -110,14 +110,24 @@ pub(crate) struct ChainMistake {
 }
 
 impl ChainSettings {
-    /// The HTTP client for nodes and drand endpoints.
+    /// The HTTP client for nodes.
     #[must_use]
     pub fn client(&self) -> Client {
+        self.client_of(Service::Chain)
+    }
+
+    /// The HTTP client for drand endpoints.
+    #[must_use]
+    pub fn drand_client(&self) -> Client {
+        self.client_of(Service::Drand)
+    }
+
+    fn client_of(&self, service: Service) -> Client {
         let limits = HttpLimits::default();
         let whole = Duration::from_secs(self.timeout_seconds.max(1));
         let limits = HttpLimits { whole, connect: limits.connect.min(whole), idle: limits.idle.min(whole), ..limits };
         let retry = Retry { attempts: self.attempts.max(1), ..Retry::default() };
-        Client::new(limits, retry).metered(self.meter.of(Service::Chain))
+        Client::new(limits, retry).metered(self.meter.of(service))
     }
 
     /// Checks what can be checked without a node.

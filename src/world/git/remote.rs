@@ -20,6 +20,14 @@ use crate::world::stop::{STOPPED, Stop};
 /// How often a lost push race is retried before it is left to the next run.
 const MOST_TRIES: usize = 10;
 
+/// What errors call the remote, whatever its name.
+pub(crate) const GIT_REMOTE: &str = "git remote";
+
+const ASK: &str = "`gen404 doctor` asks the remote";
+
+/// How a service fails that answers and does not do it.
+pub(crate) const REFUSES: &str = "refuses";
+
 /// Gives up on a remote that sends nothing for this many seconds.
 const SILENCE: &str = "http.lowSpeedTime=60";
 
@@ -122,7 +130,7 @@ impl<'a> Remote<'a> {
                 // Ours continues theirs: push.
                 // Refused although the remote has not moved: this is not a race, and a retry would not help.
                 if let Some((_, why)) = refused.as_ref().filter(|(then, _)| *then == there) {
-                    return Err(self.outside("push", why).hint("the commit is kept: the next run pushes it"));
+                    return Err(self.outside("push", why).hint(ASK).hint("the commit is kept: the next run pushes it"));
                 }
                 let ours = self.between(base, here)?;
                 if let Some(foreign) = self.foreign(&ours)? {
@@ -300,7 +308,7 @@ impl<'a> Remote<'a> {
         // Exit code 2: the remote answers, but has no such branch.
         match self.run(&["ls-remote", "--quiet", "--exit-code", &self.name, &self.branch])?.status.code() {
             Some(2) => Ok(None),
-            _ => Err(self.outside("fetch", &self.said(&run))),
+            _ => Err(self.outside("fetch", &self.said(&run)).hint(ASK)),
         }
     }
 
@@ -312,7 +320,8 @@ impl<'a> Remote<'a> {
     }
 
     pub(super) fn outside(&self, what: &str, why: &str) -> Error {
-        Error::outside(format!("{}: cannot {what}: {why}", self.shown()))
+        let error = Error::outside(format!("{}: cannot {what}: {why}", self.shown()));
+        error.of_service(Some(GIT_REMOTE)).of_manner(refusal(why))
     }
 
     fn id(&self, run: &Output) -> Result<ObjectId> {
@@ -339,6 +348,13 @@ impl<'a> Remote<'a> {
     }
 }
 
+/// Does git say that the remote refuses? Its own words alone count, not the server's.
+fn refusal(why: &str) -> Option<&'static str> {
+    let own = || why.split("; ").filter(|line| !line.starts_with("remote:"));
+    let refused = |line: &str| line.starts_with("! [remote rejected]") || line.contains("returned error: 403");
+    own().any(refused).then_some(REFUSES)
+}
+
 fn short(commit: &str) -> &str {
     commit.get(..10).unwrap_or(commit)
 }
@@ -350,7 +366,10 @@ pub(super) fn said(run: &Output) -> String {
 
 fn said_without(run: &Output, blanks: &Blanks) -> String {
     let text = String::from_utf8_lossy(&run.stderr);
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    // git's own words first: the server's may be long, and are cut.
+    let (own, theirs): (Vec<&str>, Vec<&str>) = lines.partition(|line| !line.starts_with("remote:"));
+    let lines = [own, theirs].concat();
     let text = shown_text(&redacted(&blanks.hide(&lines.join("; "))), 400);
     if text.is_empty() { format!("git ended with {}", run.status) } else { text }
 }
@@ -371,7 +390,7 @@ fn redacted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::redacted;
+    use super::{REFUSES, redacted, refusal};
 
     #[test]
     fn a_urls_secrets_are_not_shown() {
@@ -379,5 +398,16 @@ mod tests {
         let shown = "fatal: unable to access 'https://git.example/a.git/': no https://y.example";
         assert_eq!(redacted(text), shown);
         assert_eq!(redacted("nothing here"), "nothing here");
+    }
+
+    #[test]
+    fn only_gits_own_words_say_that_the_remote_refuses() {
+        let rejected = "To /srv/a.git; ! [remote rejected] main -> main (pre-receive hook declined); remote: at 12:03";
+        assert_eq!(refusal(rejected), Some(REFUSES));
+        assert_eq!(
+            refusal("fatal: unable to access 'https://x/': The requested URL returned error: 403"),
+            Some(REFUSES)
+        );
+        assert_eq!(refusal("fatal: Could not read from remote repository.; remote: ! [remote rejected]"), None);
     }
 }

@@ -158,21 +158,26 @@ impl OpenAi {
         let rejected = match answered {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(rejected)) => rejected,
-            Err(failure) => Rejected { failure, hint: None },
+            Err(failure) => Rejected { failure, hint: None, unusable: false },
         };
         Err(given_up(&request.shown(), &rejected.failure, rejected.hint, 1))
     }
 
     fn attempt(&self, request: &Request<'_>) -> std::result::Result<Answer, Rejected> {
-        let unanswered = |failure| Rejected { failure, hint: None };
+        let unanswered = |failure| Rejected { failure, hint: None, unusable: false };
         self.client.attempt(request, |response| Ok(read(&response, self.client.meter()))).map_err(unanswered)?
     }
 }
+
+/// How a judge fails that answers otherwise than it was asked to.
+const UNUSABLE: &str = "answers unusably";
 
 /// A failed attempt, and what to do about it.
 struct Rejected {
     failure: Failure,
     hint: Option<&'static str>,
+    /// It answered, but not as asked.
+    unusable: bool,
 }
 
 fn read(response: &Response, meter: &Meter) -> std::result::Result<Answer, Rejected> {
@@ -180,7 +185,7 @@ fn read(response: &Response, meter: &Meter) -> std::result::Result<Answer, Rejec
         return Err(refused(response));
     }
     // The same question may well be answered properly next time; but an account does not top itself up.
-    let again = |why: AnswerError| Rejected { hint: why.hint(), failure: Failure::transient(why) };
+    let again = |why: AnswerError| Rejected { hint: why.hint(), failure: Failure::transient(why), unusable: true };
     let completion: Value =
         response.json().map_err(|why| again(AnswerError::NoJson { why, body: response.shown_body() }))?;
     if let Some(tokens) = tokens(&completion) {
@@ -197,7 +202,7 @@ fn read(response: &Response, meter: &Meter) -> std::result::Result<Answer, Rejec
     let origin = AnswerOrigin { model, attempts: None, prompt_tokens, completion_tokens };
     read.map(|answer| Answer { origin, ..answer }).map_err(|why| {
         let reason = format!("{}: {shown}", response.hide(&why.to_string()));
-        Rejected { failure: Failure::transient(reason), hint: None }
+        Rejected { failure: Failure::transient(reason), hint: None, unusable: true }
     })
 }
 
@@ -242,7 +247,11 @@ impl Judge for OpenAi {
                     stop.check()?;
                     attempts += 1;
                 }
-                failure => return Err(self.client.blamed(given_up(&what, &failure, rejected.hint, attempts))),
+                failure => {
+                    let given_up = given_up(&what, &failure, rejected.hint, attempts);
+                    let manner = rejected.unusable.then_some(UNUSABLE);
+                    return Err(self.client.blamed(given_up).of_manner(manner));
+                }
             }
         }
     }
@@ -266,7 +275,11 @@ fn schema() -> Value {
 /// The account is out of money.
 fn without_money(why: &dyn std::fmt::Display) -> Rejected {
     let failure = Failure::Permanent(format!("the account is out of credit: {why}"));
-    Rejected { failure, hint: Some("top up the judge's account, or raise its limit; it is not asked again") }
+    Rejected {
+        failure,
+        hint: Some("top up the judge's account, or raise its limit; it is not asked again"),
+        unusable: false,
+    }
 }
 
 /// A status other than 200: timeouts, conflicts, limits and server errors are transient, all others final.
@@ -275,7 +288,8 @@ fn refused(response: &Response) -> Rejected {
     if response.status == 402 || wants() {
         return without_money(&response.shown());
     }
-    Rejected { hint: hint(response.status, &response.shown()), failure: response.failure(ServerKind::Judge) }
+    let hint = hint(response.status, &response.shown());
+    Rejected { hint, failure: response.failure(ServerKind::Judge), unusable: false }
 }
 
 fn given_up(what: &str, failure: &Failure, hint: Option<&'static str>, attempts: u32) -> Error {
