@@ -109,9 +109,6 @@ mod tests {
         assert_eq!(picture(&lines, |_| false, (2, 40)), "\x1b[Habcdef\x1b[K\r\n... 2 more lines\x1b[K\x1b[J");
         assert!(picture(&["日本語".to_owned()], |_| false, (3, 4)).contains("日…"));
         let long = ["failing: ab cd".to_owned()];
-        assert_eq!(
-            picture(&long, |_| true, (9, 9)),
-            "\x1b[Hfailing: \x1b[K\r\nab cd\x1b[K\x1b[J".replace(": \x1b", ": \x1b")
-        );
+        assert_eq!(picture(&long, |_| true, (9, 9)), "\x1b[Hfailing: \x1b[K\r\nab cd\x1b[K\x1b[J");
     }
 }

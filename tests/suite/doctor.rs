@@ -519,8 +519,8 @@ fn whole_lists(folder: &Path, all: &[Value], told: &Value) {
     let table = page.split("## Precedence").nth(1).unwrap().split("## ").next().unwrap();
     for line in table.lines().filter(|line| line.starts_with("| `")) {
         for name in line.split('|').nth(1).unwrap().split('`').skip(1).step_by(2) {
-            // It says where the competition is, and is no setting.
-            if name == "GEN404_REPO" {
+            // They say where the competition is, and where a reader's own file is, and are no settings.
+            if ["GEN404_REPO", "GEN404_HEADS"].contains(&name) {
                 continue;
             }
             let env = [(name, "404")];

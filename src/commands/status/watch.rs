@@ -30,7 +30,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs, seconds: u64, rep
         let pause = Duration::from_secs(seconds);
         match &screen {
             Some(screen) => {
-                screen.rest(ui, (&drawn, is_failing), pause, &|time| stop.sleep(time), &|| stop.is_wanted())
+                screen.rest(ui, (&drawn, is_failing), pause, &|time| stop.sleep(time), &|| stop.is_wanted());
             }
             None => stop.sleep(pause),
         }

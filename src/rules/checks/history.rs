@@ -328,7 +328,9 @@ impl Judged<'_> {
         let lost = self.lost_of(change, before, after);
         // A file that is broken and then mended could come back with other content: breaking it is a loss in itself.
         match after {
-            Some(Trace::Broken(_)) if !lost.is_empty() => vec!["it can no longer be read: what it held is lost".to_owned()],
+            Some(Trace::Broken(_)) if !lost.is_empty() => {
+                vec!["it can no longer be read: what it held is lost".to_owned()]
+            }
             _ => lost,
         }
     }

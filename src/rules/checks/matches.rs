@@ -285,7 +285,9 @@ fn check_matrix(
         for report in files.players.values().flat_map(|own| own.reports.values()).filter_map(|slot| slot.get()) {
             let (left, right, margin) = (&report.left, &report.right, report.margin);
             if !reported.insert((left, right)) {
-                claim.fail(format!("{left} against {right}: two reports of one match (a margin of {margin} in this one)"));
+                claim.fail(format!(
+                    "{left} against {right}: two reports of one match (a margin of {margin} in this one)"
+                ));
             } else if facts.is_over(round) && matrix.margin(left, right).is_none() {
                 claim.fail(format!("{left} against {right}: a report (margin {margin}) without a row"));
             }
