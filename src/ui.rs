@@ -278,12 +278,11 @@ impl Ui {
         }
     }
 
-    /// Prints what a log must tell, also with `--quiet`: a log is read when it is too late to ask again.
+    /// Prints what a log must tell, also with `--quiet`: a log is read when it is too late to ask again. Who types a
+    /// command sees by its result what works again.
     pub fn news(&self, line: &str) {
         if self.log.format.is_some() && !self.step {
             self.log.line("info", "", &harmless(line));
-        } else {
-            self.status(line);
         }
     }
 

@@ -402,7 +402,7 @@ mod tests {
         let [low, high] = of(1, 10).interval.unwrap();
         assert!((low - 0.0179).abs() < 1e-4 && (high - 0.4042).abs() < 1e-4, "{low} {high}");
         assert!(of(1, 10).is_low() && of(24, 48).is_low());
-        assert!(!of(4, 10).is_low() && !of(0, 1).is_low() && !of(39, 40).is_low());
+        assert!(!of(5, 10).is_low() && !of(0, 1).is_low() && !of(39, 40).is_low());
         let [low, high] = of(10, 10).interval.unwrap();
         assert!(low > 0.72 && (high - 1.0).abs() < 1e-12);
     }

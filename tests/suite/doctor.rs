@@ -381,7 +381,11 @@ fn a_checkout_lock_pool_or_disk_that_is_not_well_is_the_line_that_says_so() {
     std::fs::write(root.join("state.json"), state.get(..state.len() / 2).unwrap()).unwrap();
     std::thread::sleep(std::time::Duration::from_millis(500));
     std::fs::write(root.join("state.json"), state).unwrap();
-    only(&whole.run(&["--stage", "duel"], &[]), &[], "the sandbox goes on");
+    only(
+        &whole.run(&["--stage", "duel"], &[]),
+        &[("git.remote", "fail")],
+        "the sandbox goes on, its remote is still gone",
+    );
     full_disk(&whole);
     git(&root, &["add", "-f", "gen404.toml"]);
     only(&offline(&[]), &[("settings", "fail")], "settings that git tracks");
