@@ -278,12 +278,20 @@ impl Ui {
         }
     }
 
-    /// Prints what a log must tell, also with `--quiet`: a log is read when it is too late to ask again. Who types a
-    /// command sees by its result what works again.
+    /// Prints what a log must tell, also with `--quiet`: a log is read when it is too late to ask again.
     pub fn news(&self, line: &str) {
-        if self.log.format.is_some() && !self.step {
+        if !self.tell_log(line) {
+            self.status(line);
+        }
+    }
+
+    /// Prints a line if it goes to a log, also with `--quiet`. Returns whether it does.
+    pub fn tell_log(&self, line: &str) -> bool {
+        let logs = self.log.format.is_some() && !self.step;
+        if logs {
             self.log.line("info", "", &harmless(line));
         }
+        logs
     }
 
     /// Prints a line on stderr with `-v`.

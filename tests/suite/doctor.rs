@@ -376,7 +376,14 @@ fn a_checkout_lock_pool_or_disk_that_is_not_well_is_the_line_that_says_so() {
         only(&offline(&[]), &[("settings", "warn")], "settings that anyone may write");
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
     }
-    // A state that is being written by hand ends no sandbox.
+    half_a_state(&whole, &root);
+    full_disk(&whole);
+    git(&root, &["add", "-f", "gen404.toml"]);
+    only(&offline(&[]), &[("settings", "fail")], "settings that git tracks");
+}
+
+/// A state that is being written by hand ends no sandbox.
+fn half_a_state(whole: &Whole, root: &Path) {
     let state = std::fs::read_to_string(root.join("state.json")).unwrap();
     std::fs::write(root.join("state.json"), state.get(..state.len() / 2).unwrap()).unwrap();
     std::thread::sleep(std::time::Duration::from_millis(500));
@@ -386,9 +393,6 @@ fn a_checkout_lock_pool_or_disk_that_is_not_well_is_the_line_that_says_so() {
         &[("git.remote", "fail")],
         "the sandbox goes on, its remote is still gone",
     );
-    full_disk(&whole);
-    git(&root, &["add", "-f", "gen404.toml"]);
-    only(&offline(&[]), &[("settings", "fail")], "settings that git tracks");
 }
 
 /// A bucket with its public address; of deletions and of what is public it says these statuses.

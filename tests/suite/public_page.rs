@@ -322,7 +322,7 @@ fn miners_of_splats_and_modules_have_pages_too() {
     assert_eq!(reached.len(), files.len());
     let all: String = html(&files).filter(|(path, _)| path.starts_with("miners")).map(|(_, page)| text(page)).collect();
     for part in [
-        "Incomplete file Reason",
+        "File Reason",
         "js_fetch_failed: HTTP 404",
         "4xH200",
         "Audit rejected",

@@ -198,7 +198,10 @@ impl Recorder {
         let order = [Outcome::Failed, Outcome::Done, Outcome::Waits];
         run.outcome = order.into_iter().find(|outcome| outcomes.contains(outcome)).unwrap_or(Outcome::Idle);
         match date(&book, &mut run) {
-            Ok(over) => over.iter().for_each(|(fault, at)| self.ui.news(&over_line(fault, at))),
+            // Who types a command sees by its result what works again.
+            Ok(over) => over.iter().for_each(|(fault, at)| {
+                self.ui.tell_log(&over_line(fault, at));
+            }),
             Err(error) => self.unrecorded(&error),
         }
         if run.outcome == Outcome::Failed {
