@@ -26,6 +26,17 @@ pub struct Commit {
     pub parent: Option<usize>,
     /// The competition's files that differ from every parent.
     pub changes: Vec<Change>,
+    /// Of a merge, how it differs from each parent otherwise.
+    pub merged: Vec<Merged<Change>>,
+}
+
+/// Files of a merge that differ from one parent, and are as in another one: what the one had may be lost in them.
+#[derive(Debug, Clone)]
+pub struct Merged<T> {
+    /// The parent's place in the list.
+    pub parent: usize,
+    /// The files, each with its contents in that parent.
+    pub changes: Vec<T>,
 }
 
 /// A file that a commit added, changed or removed.
@@ -50,6 +61,8 @@ pub struct PathCommit {
     pub parent: Option<usize>,
     /// The files that differ from every parent.
     pub changes: Vec<PathChange>,
+    /// Of a merge, how it differs from each parent otherwise.
+    pub merged: Vec<Merged<PathChange>>,
 }
 
 /// A file that a commit added, changed or removed, by its path.

@@ -197,3 +197,39 @@ fn a_merge_in_the_history_changes_no_judgement() {
     git(folder, &["merge", "-q", "--no-ff", "-m", "merge", "side"]);
     assert_eq!(of_claims(folder, &[]), before);
 }
+
+/// Files that lack the last row of a matrix, as a tree of git.
+fn tree_without_a_row(root: &Path) -> String {
+    let matrix = root.join("rounds/0/matches_matrix.csv");
+    let text = std::fs::read_to_string(&matrix).unwrap();
+    std::fs::write(&matrix, text.rsplit_once('\n').unwrap().0).unwrap();
+    git(root, &["add", "-A"]);
+    let tree = git(root, &["write-tree"]);
+    git(root, &["reset", "-q", "--hard"]);
+    tree
+}
+
+#[test]
+fn a_merge_keeps_what_each_of_its_parents_had() {
+    let Some(folder) = checkout() else { return };
+    let root = folder.path();
+    let (head, tree) = (git(root, &["rev-parse", "HEAD"]), tree_without_a_row(root));
+    let merge = |tree: &str, parents: [&str; 2]| {
+        let merge = git(root, &["commit-tree", tree, "-p", parents[0], "-p", parents[1], "-m", "Merge"]);
+        git(root, &["reset", "-q", "--hard", &merge]);
+        let found = crate::support::gen404(root, &["verify", "--history", "--json"]).json();
+        let lost = |check: &&serde_json::Value| {
+            check["id"] == "history.append_only" && check["detail"].as_str().unwrap().contains("by a merge")
+        };
+        found["details"]["checks"].as_array().unwrap().iter().filter(lost).count()
+    };
+    let forged = git(root, &["commit-tree", &tree, "-m", "Another history"]);
+    assert_eq!(merge(&tree, [&head, &forged]), 1);
+    assert_eq!(merge(&tree, [&forged, &head]), 1);
+    // What is in both, and what one of them added, is all there.
+    let whole = git(root, &["rev-parse", &format!("{head}^{{tree}}")]);
+    let early = git(root, &["rev-parse", &format!("{head}~3")]);
+    let side = git(root, &["commit-tree", &format!("{early}^{{tree}}"), "-p", &early, "-m", "A side branch"]);
+    assert_eq!(merge(&whole, [&head, &side]), 0);
+    assert_eq!(merge(&whole, [&side, &head]), 0);
+}

@@ -10,7 +10,7 @@ use crate::engine::context::Context;
 use crate::engine::verification::continuity::Lineage;
 use crate::model::file::{Content, FileKind, RoundFile};
 use crate::model::format::Format;
-use crate::model::history::{BlobId, Change, Commit, WORKING_TREE};
+use crate::model::history::{BlobId, Change, Commit, Merged, WORKING_TREE};
 use crate::model::ids::RoundNumber;
 use crate::model::snapshot::{ListedSource, Source as _};
 use crate::rules::checks::Sink;
@@ -53,6 +53,7 @@ impl Checkout {
         log.commits = log.commits.drain(..).take(places.end).skip(places.start).collect();
         for commit in &mut log.commits {
             commit.parent = commit.parent.and_then(|parent| parent.checked_sub(places.start));
+            place_again(commit, |parent| parent.checked_sub(places.start));
         }
         let head = log.commits.last().map(|head| git.tree(&head.id)).transpose()?;
         let (changes, contents) = (BTreeMap::new(), HashMap::new());
@@ -65,11 +66,11 @@ impl Checkout {
             return Ok(self.history());
         };
         let base = stand_in(base, &self.git.tree(&base.id)?)?;
-        let later =
-            self.log.commits.into_iter().skip(first).map(|commit| Commit {
-                parent: commit.parent.map(|parent| (parent + 1).saturating_sub(first)),
-                ..commit
-            });
+        let later = self.log.commits.into_iter().skip(first).map(|mut commit| {
+            commit.parent = commit.parent.map(|parent| (parent + 1).saturating_sub(first));
+            place_again(&mut commit, |parent| (parent + 1).checked_sub(first));
+            commit
+        });
         let commits = std::iter::once(base).chain(later).collect();
         Ok(History { format: self.format, git: self.git, commits, uncommitted: self.contents })
     }
@@ -127,7 +128,8 @@ impl Checkout {
         let mut commits = self.log.commits;
         if !self.changes.is_empty() {
             let (parent, changes) = (commits.len().checked_sub(1), self.changes.into_values().collect());
-            commits.push(Commit { id: WORKING_TREE.to_owned(), summary: String::new(), parent, changes });
+            let id = WORKING_TREE.to_owned();
+            commits.push(Commit { id, summary: String::new(), parent, changes, merged: Vec::new() });
         }
         History { format: self.format, git: self.git, commits, uncommitted: self.contents }
     }
@@ -140,9 +142,15 @@ impl Checkout {
         }
         let base = stand_in(last, head)?;
         let (id, changes) = (WORKING_TREE.to_owned(), self.changes.into_values().collect());
-        let tree = Commit { id, summary: String::new(), parent: Some(0), changes };
+        let tree = Commit { id, summary: String::new(), parent: Some(0), changes, merged: Vec::new() };
         Ok(Some(History { format: self.format, git: self.git, commits: vec![base, tree], uncommitted: self.contents }))
     }
+}
+
+/// Gives a merge's parents their new places. Those that are not among the commits any more are not compared with.
+fn place_again(commit: &mut Commit, place: impl Fn(usize) -> Option<usize>) {
+    let merged = std::mem::take(&mut commit.merged).into_iter();
+    commit.merged = merged.filter_map(|merged| Some(Merged { parent: place(merged.parent)?, ..merged })).collect();
 }
 
 /// A stand-in for a commit that adds all files by which later changes are judged.
@@ -152,7 +160,8 @@ fn stand_in(commit: &Commit, tree: &TreeFiles) -> Result<Commit> {
     let known = tree.files()?.iter().filter_map(|(path, blob)| Some((FileKind::of_path(path)?, *blob)));
     let known = known.filter(|(file, _)| judged_by(file));
     let changes = known.map(|(file, blob)| Change { file, before: None, after: Some(blob) }).collect();
-    Ok(Commit { id: commit.id.clone(), summary: commit.summary.clone(), parent: None, changes })
+    let (id, summary) = (commit.id.clone(), commit.summary.clone());
+    Ok(Commit { id, summary, parent: None, changes, merged: Vec::new() })
 }
 
 /// The error for a folder whose commits are asked for, and that has none.

@@ -97,7 +97,7 @@ impl Past {
         }
         if !changes.is_empty() {
             let (id, parent) = (WORKING_TREE.to_owned(), past.commits.len().checked_sub(1));
-            past.commits.push(PathCommit { id, summary: String::new(), parent, changes });
+            past.commits.push(PathCommit { id, summary: String::new(), parent, changes, merged: Vec::new() });
             if let Some(era) = past.eras.last_mut() {
                 era.end += 1;
             }

@@ -147,16 +147,21 @@ struct PendingCommits {
 impl PendingCommits {
     fn of(commits: &[Commit]) -> PendingCommits {
         let mut waiting = HashMap::new();
-        for parent in commits.iter().filter_map(|commit| commit.parent) {
+        let merged = commits.iter().flat_map(|commit| &commit.merged).map(|merged| merged.parent);
+        for parent in commits.iter().filter_map(|commit| commit.parent).chain(merged) {
             *waiting.entry(parent).or_default() += 1;
         }
         PendingCommits { known: HashMap::new(), waiting, copied: 0 }
     }
 
-    /// What is known before a commit. The last child of a parent takes it without a copy, so a linear history
-    /// never copies.
+    /// What is known before a commit.
     fn before(&mut self, commit: &Commit) -> KnownAtCommit {
-        let Some(parent) = commit.parent else { return KnownAtCommit::default() };
+        commit.parent.map(|parent| self.known_at(parent)).unwrap_or_default()
+    }
+
+    /// What is known at the parent of a commit. The last child of a parent takes it without a copy, so a linear history
+    /// never copies.
+    fn known_at(&mut self, parent: usize) -> KnownAtCommit {
         let waiting = self.waiting.entry(parent).or_default();
         *waiting = waiting.saturating_sub(1);
         let known = if *waiting == 0 { self.known.remove(&parent) } else { self.known.get(&parent).cloned() };
@@ -170,8 +175,9 @@ impl PendingCommits {
     }
 
     /// The contents needed to judge these commits: those they name, and the matrices before them.
-    fn wanted(&self, commits: &[Commit]) -> Vec<(FileKind, BlobId)> {
-        let changes = || commits.iter().flat_map(|commit| &commit.changes);
+    fn wanted<'a>(&self, commits: &'a [Commit]) -> Vec<(FileKind, BlobId)> {
+        let merged = |commit: &'a Commit| commit.merged.iter().flat_map(|merged| &merged.changes);
+        let changes = || commits.iter().flat_map(move |commit| commit.changes.iter().chain(merged(commit)));
         let mut wanted: Vec<_> = changes()
             .flat_map(|change| {
                 [change.before, change.after].into_iter().flatten().map(|blob| (change.file.clone(), blob))
@@ -198,6 +204,7 @@ impl PendingCommits {
 /// # Errors
 /// Contents cannot be read, or the history branches too often.
 pub fn check(commits: &[Commit], load: &mut Load<'_>, only: Option<RoundNumber>, sink: &mut Sink) -> Result<()> {
+    let is_wanted = |change: &Change| only.is_none() || change.file.round().is_none() || change.file.round() == only;
     let (mut line, mut traces, mut from) = (PendingCommits::of(commits), Traces::new(), 0);
     while let Some(window) = commits.get(from..).map(window).filter(|window| !window.is_empty()) {
         let wanted = line.wanted(window);
@@ -208,11 +215,12 @@ pub fn check(commits: &[Commit], load: &mut Load<'_>, only: Option<RoundNumber>,
             let mut known = line.before(commit);
             let after = state_after(&traces, &known, commit);
             let judged = Judged { traces: &traces, commit, before: &known, after: after.as_deref() };
-            for change in &commit.changes {
-                let wanted = only.is_none() || change.file.round().is_none() || change.file.round() == only;
-                if wanted {
-                    judged.change(change, sink);
-                }
+            commit.changes.iter().filter(|change| is_wanted(change)).for_each(|change| judged.change(change, sink));
+            for merged in &commit.merged {
+                let before = line.known_at(merged.parent);
+                let judged = Judged { before: &before, ..judged };
+                let changes = merged.changes.iter().filter(|change| is_wanted(change));
+                changes.for_each(|change| judged.kept_from_parent(change, sink));
             }
             known.state = after;
             known.take_over(commit, &mut line.copied);
@@ -239,7 +247,7 @@ fn window(commits: &[Commit]) -> &[Commit] {
     let mut changes = 0;
     let many = |commit: &&Commit| {
         let before = changes;
-        changes += commit.changes.len() + 1;
+        changes += commit.changes.len() + commit.merged.iter().map(|merged| merged.changes.len()).sum::<usize>() + 1;
         before == 0 || changes <= WINDOW
     };
     let length = commits.iter().take_while(many).count();
@@ -277,6 +285,7 @@ fn trace<'a>(traces: &'a Traces, file: &FileKind, blob: Option<&BlobId>) -> Opti
 }
 
 /// One commit, with what is known before it and the state after it.
+#[derive(Clone, Copy)]
 struct Judged<'a> {
     traces: &'a Traces,
     commit: &'a Commit,
@@ -332,6 +341,18 @@ impl Judged<'_> {
                 vec!["it can no longer be read: what it held is lost".to_owned()]
             }
             _ => lost,
+        }
+    }
+
+    /// A merge has to keep what each of its parents had, also where it is as another parent.
+    fn kept_from_parent(&self, change: &Change, sink: &mut Sink) {
+        let place = self.commit.id.get(..10).unwrap_or(&self.commit.id);
+        let subject = format!("{place} {}", change.file.path());
+        let lost = self.lost(change);
+        if !lost.is_empty() {
+            sink.claim("history.append_only", change.file.round(), subject, |claim: &mut Claim| {
+                lost.into_iter().for_each(|lost| claim.fail(lost + " (by a merge, against one of its parents)"));
+            });
         }
     }
 

@@ -9,7 +9,7 @@ use super::walk::{Differing, Walker};
 use super::{Git, GitReader, Read, blob_of};
 use crate::base::error::{Context as _, Result};
 use crate::model::file::FileKind;
-use crate::model::history::{BlobId, Change, Commit, PathChange, PathCommit};
+use crate::model::history::{BlobId, Change, Commit, Merged, PathChange, PathCommit};
 use crate::world::builds::Pushed;
 
 /// The most commits that are read: a competition makes a few hundred per round.
@@ -61,11 +61,13 @@ impl Git {
         let of_meshes = |Differing { file, before, after, .. }| {
             Some(Change { file: file?, before: blob(before), after: blob(after) })
         };
-        let (commits, shallow, merges) = self.walk_log(None, |node, parent, differing| Commit {
+        let all = |differing: Vec<Differing>| differing.into_iter().filter_map(of_meshes).collect();
+        let (commits, shallow, merges) = self.walk_log(None, |node, parent, differs| Commit {
             id: node.id.to_string(),
             summary: node.summary.clone(),
             parent,
-            changes: differing.into_iter().filter_map(of_meshes).collect(),
+            changes: all(differs.from_all),
+            merged: merged(differs.from_each, all),
         })?;
         let follows = |(at, commit): (usize, &Commit)| commit.parent == at.checked_sub(1);
         let linear = !shallow && !merges && commits.iter().enumerate().all(follows);
@@ -80,11 +82,13 @@ impl Git {
     pub fn path_log(&self, knows: fn(&str) -> bool) -> Result<(Vec<PathCommit>, bool)> {
         let of_any =
             |Differing { path, before, after, .. }| PathChange { path, before: blob(before), after: blob(after) };
-        let (commits, shallow, _) = self.walk_log(Some(knows), |node, parent, differing| PathCommit {
+        let all = |differing: Vec<Differing>| differing.into_iter().map(of_any).collect();
+        let (commits, shallow, _) = self.walk_log(Some(knows), |node, parent, differs| PathCommit {
             id: node.id.to_string(),
             summary: node.summary.clone(),
             parent,
-            changes: differing.into_iter().map(of_any).collect(),
+            changes: all(differs.from_all),
+            merged: merged(differs.from_each, all),
         })?;
         Ok((commits, shallow))
     }
@@ -93,7 +97,7 @@ impl Git {
     fn walk_log<T>(
         &self,
         others: Option<fn(&str) -> bool>,
-        make: impl Fn(&LogNode, Option<usize>, Vec<Differing>) -> T,
+        make: impl Fn(&LogNode, Option<usize>, Differs) -> T,
     ) -> Result<(Vec<T>, bool, bool)> {
         let reader = self.reader();
         let (order, shallow) = match self.head()? {
@@ -105,9 +109,11 @@ impl Git {
         let mut walker = Walker::new(&reader, order.len()).telling(others);
         let (mut commits, mut count) = (Vec::with_capacity(order.len()), 0_usize);
         for node in &order {
-            let trees = node.parents.iter().filter_map(|parent| Some(order.get(*places.get(parent)?)?.tree));
-            let changes = changes(&mut walker, &trees.collect::<Vec<_>>(), node.tree)?;
-            count += changes.len();
+            let parents = node.parents.iter().filter_map(|parent| places.get(parent).copied());
+            let parents = parents.filter_map(|place| Some((place, order.get(place)?.tree)));
+            let changes = changes(&mut walker, &parents.collect::<Vec<_>>(), node.tree)?;
+            count += changes.from_all.len();
+            count += changes.from_each.iter().map(|(_, differing)| differing.len()).sum::<usize>();
             if count > MOST_CHANGES {
                 let why = format!("it changes files more than {MOST_CHANGES} times");
                 return Err(super::too_much(&self.root, &why));
@@ -186,18 +192,37 @@ impl Git {
     }
 }
 
-/// The files of the competition in which a tree differs from all of its parents' trees.
-fn changes(walker: &mut Walker<'_>, parents: &[ObjectId], tree: ObjectId) -> Result<Vec<Differing>> {
-    let mut diff = walker.diff(parents.first().copied(), Some(tree))?;
-    for parent in parents.iter().skip(1) {
-        if diff.is_empty() {
-            break;
-        }
-        let other: HashSet<String> =
-            walker.diff(Some(*parent), Some(tree))?.into_iter().map(|differing| differing.path).collect();
-        diff.retain(|differing| other.contains(&differing.path));
+/// The files of the competition in which a commit differs from its parents.
+struct Differs {
+    /// From all of them, with the contents in the first one.
+    from_all: Vec<Differing>,
+    /// Of a merge, those in which it differs from the parent at this place and is not judged by `from_all`.
+    from_each: Vec<(usize, Vec<Differing>)>,
+}
+
+fn changes(walker: &mut Walker<'_>, parents: &[(usize, ObjectId)], tree: ObjectId) -> Result<Differs> {
+    let Some(((first, first_tree), others)) = parents.split_first() else {
+        return Ok(Differs { from_all: walker.diff(None, Some(tree))?, from_each: Vec::new() });
+    };
+    let mut from_all = walker.diff(Some(*first_tree), Some(tree))?;
+    let (mut from_first, mut from_each) = (Vec::new(), Vec::new());
+    for (place, parent) in others {
+        let differing = walker.diff(Some(*parent), Some(tree))?;
+        let paths: HashSet<&str> = differing.iter().map(|differing| differing.path.as_str()).collect();
+        let (in_all, in_some) =
+            from_all.into_iter().partition::<Vec<_>, _>(|differing| paths.contains(differing.path.as_str()));
+        from_all = in_all;
+        from_first.extend(in_some);
+        from_each.push((*place, differing));
     }
-    Ok(diff)
+    from_each.push((*first, from_first));
+    from_each.retain(|(_, differing)| !differing.is_empty());
+    Ok(Differs { from_all, from_each })
+}
+
+fn merged<T>(from_each: Vec<(usize, Vec<Differing>)>, all: impl Fn(Vec<Differing>) -> Vec<T>) -> Vec<Merged<T>> {
+    let merged = from_each.into_iter().map(|(parent, differing)| Merged { parent, changes: all(differing) });
+    merged.filter(|merged| !merged.changes.is_empty()).collect()
 }
 
 fn blob(id: Option<ObjectId>) -> Option<BlobId> {

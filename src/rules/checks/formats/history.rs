@@ -50,6 +50,13 @@ pub fn check(
             for change in &commit.changes {
                 judged.change(change, read, sink)?;
             }
+            for merged in commit.merged.iter().filter(|merged| merged.parent >= window.begun) {
+                let before = stands.get(merged.parent).cloned().flatten();
+                let judged = Judged { before: before.as_ref(), ..judged };
+                for change in &merged.changes {
+                    judged.kept_from_parent(change, read, sink)?;
+                }
+            }
         }
         stands.push(after);
     }
@@ -96,6 +103,7 @@ fn stand_after(
 }
 
 /// One commit, with the state before and after it.
+#[derive(Clone, Copy)]
 struct Judged<'a> {
     format: Format,
     commit: &'a PathCommit,
@@ -147,8 +155,39 @@ impl Judged<'_> {
         Ok(())
     }
 
+    /// A merge has to keep what each of its parents had, also where it is as another parent.
+    fn kept_from_parent(&self, change: &PathChange, read: &mut ReadBlob<'_>, sink: &mut Sink) -> Result<()> {
+        let before = change.before.as_ref().map(&mut *read).transpose()?;
+        let after = change.after.as_ref().map(&mut *read).transpose()?;
+        let kept = |bytes: Option<Vec<u8>>| bytes.map(|bytes| kept(self.format, &change.path, &bytes));
+        let (before, after) = (kept(before), kept(after));
+        let lost = self.lost(&change.path, before.as_ref(), after.as_ref());
+        let lost = lost.into_iter().filter(|(status, _)| *status == CheckStatus::Fail);
+        let lost: Vec<String> = lost.map(|(_, lost)| lost).collect();
+        if !lost.is_empty() {
+            let place = self.commit.id.get(..10).unwrap_or(&self.commit.id);
+            let subject = format!("{place} {}", change.path);
+            sink.claim("history.append_only", round_of(&change.path), subject, |claim: &mut Claim| {
+                lost.into_iter().for_each(|lost| claim.fail(lost + " (by a merge, against one of its parents)"));
+            });
+        }
+        Ok(())
+    }
+
     /// What the commit changed or removed, though it may only be added to, or has to stay as it is.
     fn lost(&self, path: &str, before: Option<&Kept>, after: Option<&Kept>) -> Vec<Objection> {
+        match after {
+            // A file that is broken and then mended could come back with other content: breaking it is a loss in itself.
+            Some(Kept::Broken(_)) => {
+                let lost = self.lost_of(path, before, None);
+                let all = "it can no longer be read: what it held is lost".to_owned();
+                lost.first().map(|(status, _)| vec![(*status, all)]).unwrap_or_default()
+            }
+            after => self.lost_of(path, before, after),
+        }
+    }
+
+    fn lost_of(&self, path: &str, before: Option<&Kept>, after: Option<&Kept>) -> Vec<Objection> {
         if !self.begun && is_prepared(path) {
             return Vec::new();
         }
@@ -158,7 +197,7 @@ impl Judged<'_> {
             .is_some_and(|stand| stand.stage == "generating" && round.is_none_or(|round| round == stand.round));
         let at_work = path.ends_with("/generations.json") && generating;
         match (before, after) {
-            (_, Some(Kept::Broken(_))) | (None, _) => Vec::new(),
+            (None, _) => Vec::new(),
             (Some(Kept::List(old)), after) => {
                 let new = if let Some(Kept::List(new)) = after { new.as_slice() } else { &[] };
                 let same = old.iter().zip(new).take_while(|(old, new)| old == new).count();
@@ -350,6 +389,7 @@ mod tests {
                 summary: String::new(),
                 parent: at.checked_sub(1),
                 changes,
+                merged: Vec::new(),
             });
         }
         let mut sink = Sink::default();

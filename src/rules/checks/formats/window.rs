@@ -102,7 +102,13 @@ mod tests {
 
     #[test]
     fn a_reset_is_the_last_commit_that_is_not_judged() {
-        let commit = PathCommit { id: "a".repeat(40), summary: String::new(), parent: None, changes: Vec::new() };
+        let commit = PathCommit {
+            id: "a".repeat(40),
+            summary: String::new(),
+            parent: None,
+            changes: Vec::new(),
+            merged: Vec::new(),
+        };
         let commits = [commit.clone(), commit.clone(), commit];
         let of = |reset| Window::newest(&commits, reset);
         assert_eq!(of(None), Window { first: 1, begun: 3, end: 3, earlier: None });
