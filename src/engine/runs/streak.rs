@@ -35,6 +35,7 @@ impl Streak {
 
     /// Begins with this error of a run.
     fn begin(run: &RunRecord, error: &ErrorRecord, at: &Timestamp) -> Streak {
+        let (round, stage) = place(run, error);
         Streak {
             error: error.clone(),
             title: error.shown_title(),
@@ -42,8 +43,8 @@ impl Streak {
             since: error.since.clone().unwrap_or_else(|| at.clone()),
             last: at.clone(),
             runs: error.runs.max(1),
-            round: run.round_after.or(run.round),
-            stage: run.stage_after.or(run.stage),
+            round,
+            stage,
         }
     }
 
@@ -54,9 +55,16 @@ impl Streak {
         if self.last != *started {
             self.runs = self.runs.saturating_add(1);
             self.last = started.clone();
-            (self.round, self.stage) = (run.round_after.or(run.round), run.stage_after.or(run.stage));
+            (self.round, self.stage) = place(run, error);
         }
     }
+}
+
+/// Where the competition stood when a run met a fault: a server's files belong to the round in which they were asked for,
+/// and the run may have gone on beyond it.
+fn place(run: &RunRecord, error: &ErrorRecord) -> (Option<RoundNumber>, Option<Stage>) {
+    let (begun, ended) = ((run.round, run.stage), (run.round_after.or(run.round), run.stage_after.or(run.stage)));
+    if error.is_trouble() && begun.0.is_some() { begun } else { ended }
 }
 
 /// The faults of a record.
@@ -151,7 +159,8 @@ fn ends(fault: &Streak, run: &RunRecord) -> bool {
     if fault.error.is_trouble() {
         // Such a server is asked again only when someone asks for it: until then nothing has changed.
         let answered = run.steps.iter().any(|step| step.answered.contains(&fault.error.key));
-        return answered || after.0.is_some_and(|round| Some(round) != fault.round);
+        let is_over = after.1 == Some(Stage::Finished) || after.0.is_some_and(|round| Some(round) != fault.round);
+        return answered || is_over;
     }
     if fault.error.is_killed() {
         return run.command == fault.error.step && ends_by_itself(run);
@@ -378,11 +387,17 @@ mod tests {
         asked.steps[0].answered.push(trouble.key.clone());
         let mut next = run(5, Stage::Open, &[]);
         next.round = Some(RoundNumber(1));
-        for over in [asked, next] {
+        for over in [asked, next.clone(), run(5, Stage::Finished, &[])] {
             let mut faults = open.clone();
             faults.follow(&over);
             assert_eq!((faults.open.len(), faults.over.len()), (0, 1));
         }
+        // One run that goes on into the next round: the files belong to the round in which they were asked for.
+        let mut long = run(1, Stage::Duels, &[("download", None)]);
+        long.steps[0].troubles.push(trouble);
+        (long.round_after, long.stage_after) = (Some(RoundNumber(1)), Some(Stage::Open));
+        let faults = Faults::of(&[long, next]);
+        assert_eq!((faults.open.len(), faults.over.len()), (0, 1));
     }
 
     #[test]
