@@ -47,7 +47,7 @@ pub trait RepoFile: Sized {
 }
 
 /// Implements [`RepoFile`] for a type that is two-space JSON; marked `[exact]`, for one that is
-/// [`Exact`](super::exact::Exact).
+/// [`Exact`].
 macro_rules! json_file {
     ($Type:ident $([$exact:ident])?) => {
         impl $crate::model::file::RepoFile for $Type {

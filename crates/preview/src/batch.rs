@@ -13,7 +13,7 @@ pub(crate) type Lane = [f32; LANES];
 /// A pixel of a triangle that is seen.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Fragment {
-    /// Which of the planes given to [`Shader::shade`] are the triangle's.
+    /// Which of the planes given to `Shader::shade` are the triangle's.
     pub(crate) planes: u32,
     /// Column and row of the pixel, from the bottom left of the view.
     pub(crate) x: u16,
