@@ -89,10 +89,10 @@ impl Hotkey {
         Hotkey(bs58::encode(bytes).into_string())
     }
 
-    /// The address of the account of zeros, whose key nobody holds: it stands in names of files and images where no
-    /// miner is known.
+    /// The address of the account of zeros, for which there is no key: a placeholder in names of files and images where
+    /// no miner is known.
     #[must_use]
-    pub fn nobody() -> Self {
+    pub fn placeholder() -> Self {
         Hotkey::from_account(&[0; 32])
     }
 

@@ -1,7 +1,7 @@
 //! The pages' facts as JSON files beside them, for programs. Their form has a version: keys may be added to it, and one
 //! that changes its meaning gives it another number. `docs/schemas/report/` describes them.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::basis::{Basis, VERSION};
 use super::formats::MinerRow;
@@ -227,15 +227,8 @@ pub(super) struct RoundData {
     pub(super) head: Head,
     #[serde(flatten)]
     line: RoundLine,
-    pub(super) prompts: usize,
-    pub(super) win_margin: Option<f64>,
-    pub(super) schedule: Option<ScheduleData>,
-    pub(super) seed: Option<u32>,
-    pub(super) standings: Vec<MinerData>,
-    pub(super) played: Vec<MatchData>,
-    pub(super) audits: Vec<AuditData>,
-    /// The claims on this round that do not hold, are odd, or cannot be checked.
-    pub(super) verify: Objections,
+    #[serde(flatten)]
+    parts: RoundParts,
 }
 
 /// A round's blocks.
@@ -287,27 +280,27 @@ pub(super) struct Objections {
 }
 
 /// What a round's page shows besides its row of the index.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub(super) struct RoundParts {
     pub(super) prompts: usize,
+    #[serde(serialize_with = "as_decimal")]
     pub(super) win_margin: f64,
     pub(super) schedule: Option<ScheduleData>,
     pub(super) seed: Option<u32>,
     pub(super) standings: Vec<MinerData>,
     pub(super) played: Vec<MatchData>,
     pub(super) audits: Vec<AuditData>,
+    /// The claims on this round that do not hold, are odd, or cannot be checked.
     pub(super) verify: Objections,
 }
 
 impl RoundData {
     pub(super) fn of(head: Head, row: &RoundRow, parts: RoundParts) -> RoundData {
-        let RoundParts { prompts, win_margin, schedule, seed, standings, played, audits, verify } = parts;
         let mut line = RoundLine::of(row);
         // It is written beside this page.
         line.page = Some(round_page(row.number));
         line.data = Some(round_data(row.number));
-        let win_margin = decimal(win_margin);
-        RoundData { head, line, prompts, win_margin, schedule, seed, standings, played, audits, verify }
+        RoundData { head, line, parts }
     }
 }
 
@@ -320,6 +313,10 @@ pub(super) fn bytes(data: &impl Serialize) -> Result<Vec<u8>> {
     let mut text = written.map_err(|error| Error::failed(format!("the report's data cannot be written: {error}")))?;
     text.push('\n');
     Ok(text.into_bytes())
+}
+
+fn as_decimal<S: Serializer>(value: &f64, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    decimal(*value).serialize(serializer)
 }
 
 /// A number in plain decimals, up to seven of them; `None` for one that no file of a competition has.

@@ -70,7 +70,7 @@ fn desk(context: &Context<'_>, args: &DoctorArgs, mut config: Config, standing: 
     config.store.dry_run = context.options.dry_run;
     let leaders = context.store.load::<Leaders>(&FileKind::Leader).ok().flatten().unwrap_or_default();
     let leader = leaders.last();
-    let miner = leader.map_or_else(Hotkey::nobody, |leader| leader.hotkey.clone());
+    let miner = leader.map_or_else(Hotkey::placeholder, |leader| leader.hotkey.clone());
     let pool = context.store.load::<PromptList>(&FileKind::Pool).ok().flatten().unwrap_or_default();
     let given = standing.and_then(|standing| standing.files.prompts.get());
     let picture =

@@ -37,7 +37,7 @@ pub(crate) struct CheckJob<'a> {
 impl CheckJob<'_> {
     /// The name under which the files are counted.
     fn owner(&self) -> Hotkey {
-        self.hotkey.cloned().unwrap_or_else(Hotkey::nobody)
+        self.hotkey.cloned().unwrap_or_else(Hotkey::placeholder)
     }
 }
 

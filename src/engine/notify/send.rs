@@ -19,7 +19,7 @@ const SHORTEST: Duration = Duration::from_millis(100);
 /// How many messages an endpoint may refuse in one run.
 const MOST_REFUSED: u32 = 3;
 
-/// A message that was refused so often is dropped, provided that the endpoint takes others: a wrong URL refuses all.
+/// A message refused this often is dropped if the endpoint takes others: at a wrong URL, all are refused.
 const MOST_REFUSALS: u32 = 5;
 
 /// The longest that an endpoint is left alone at its own request.

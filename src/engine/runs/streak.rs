@@ -299,7 +299,7 @@ mod tests {
         assert_eq!(runs(run(2, Stage::Duels, &[("advance", Some("no author"))])), Some(2), "nothing was tried");
         let mut limited = run(2, Stage::Duels, &[("duel", Some("the limit calls is reached"))]);
         limited.steps[0].error.as_mut().unwrap().kind = "limit".to_owned();
-        assert_eq!(runs(limited), Some(2), "nobody was asked");
+        assert_eq!(runs(limited), Some(2), "the judge was not asked");
     }
 
     /// A run in which a service failed `duel` so.

@@ -298,10 +298,14 @@ impl Judged<'_> {
         trace(self.traces, file, blob)
     }
 
-    fn change(&self, change: &Change, sink: &mut Sink) {
-        let path = change.file.path();
+    /// The commit and the file.
+    fn subject(&self, change: &Change) -> String {
         let place = self.commit.id.get(..10).filter(|_| self.commit.id.len() >= 40).unwrap_or(&self.commit.id);
-        let (subject, round) = (format!("{place} {path}"), change.file.round());
+        format!("{place} {}", change.file.path())
+    }
+
+    fn change(&self, change: &Change, sink: &mut Sink) {
+        let (subject, round) = (self.subject(change), change.file.round());
         let said = if self.commit.summary.is_empty() {
             String::new()
         } else {
@@ -346,11 +350,9 @@ impl Judged<'_> {
 
     /// A merge has to keep what each of its parents had, also where it is as another parent.
     fn kept_from_parent(&self, change: &Change, sink: &mut Sink) {
-        let place = self.commit.id.get(..10).unwrap_or(&self.commit.id);
-        let subject = format!("{place} {}", change.file.path());
         let lost = self.lost(change);
         if !lost.is_empty() {
-            sink.claim("history.append_only", change.file.round(), subject, |claim: &mut Claim| {
+            sink.claim("history.append_only", change.file.round(), self.subject(change), |claim: &mut Claim| {
                 lost.into_iter().for_each(|lost| claim.fail(lost + " (by a merge, against one of its parents)"));
             });
         }

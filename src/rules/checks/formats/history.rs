@@ -116,14 +116,19 @@ struct Judged<'a> {
 }
 
 impl Judged<'_> {
+    /// The commit and the file.
+    fn subject(&self, change: &PathChange) -> String {
+        let place = self.commit.id.get(..10).filter(|_| self.commit.id.len() >= 40).unwrap_or(&self.commit.id);
+        format!("{place} {}", change.path)
+    }
+
     fn change(&self, change: &PathChange, read: &mut ReadBlob<'_>, sink: &mut Sink) -> Result<()> {
         let round = round_of(&change.path);
-        let place = self.commit.id.get(..10).filter(|_| self.commit.id.len() >= 40).unwrap_or(&self.commit.id);
         let said = match self.commit.summary.chars().take(80).collect::<String>() {
             summary if summary.is_empty() => summary,
             summary => format!(" ({summary:?})"),
         };
-        let subject = format!("{place} {}", change.path);
+        let subject = self.subject(change);
         let before = change.before.as_ref().map(&mut *read).transpose()?;
         let after = change.after.as_ref().map(&mut *read).transpose()?;
         if change.path == "leader.json" && is_wrapped(before.as_deref(), after.as_deref()) {
@@ -165,9 +170,7 @@ impl Judged<'_> {
         let lost = lost.into_iter().filter(|(status, _)| *status == CheckStatus::Fail);
         let lost: Vec<String> = lost.map(|(_, lost)| lost).collect();
         if !lost.is_empty() {
-            let place = self.commit.id.get(..10).unwrap_or(&self.commit.id);
-            let subject = format!("{place} {}", change.path);
-            sink.claim("history.append_only", round_of(&change.path), subject, |claim: &mut Claim| {
+            sink.claim("history.append_only", round_of(&change.path), self.subject(change), |claim: &mut Claim| {
                 lost.into_iter().for_each(|lost| claim.fail(lost + " (by a merge, against one of its parents)"));
             });
         }
