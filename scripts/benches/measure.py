@@ -1,6 +1,6 @@
 """Whole processes, timed in turns; their medians, and the ratios of neighbours."""
 
-import hashlib, json, math, os, pathlib, platform, shutil, statistics, subprocess, sys, time
+import hashlib, json, math, os, pathlib, platform, re, shutil, statistics, subprocess, sys, time
 from dataclasses import dataclass, field
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -107,7 +107,7 @@ class Bench:
         self.plots = plots or out / "plots"
         self.shared = pathlib.Path(os.environ.get("GEN404_SHARED", ROOT / "../shared")).resolve()
         self.rows, self.skipped, self.used = [], [], {"python"}
-        self.subject, self.growth, self.notes = "", [], []
+        self.subject, self.growth, self.notes = "", [], {}
 
     def tool(self, name):
         """Where a peer is: in the peers' environment or on the PATH. None and a line, if it is not installed."""
@@ -130,7 +130,7 @@ class Bench:
 
     def note(self, line):
         """A line for below the table."""
-        self.notes.append(line)
+        self.notes[self.subject].append(line)
 
     def runs(self, many, few):
         return few if self.quick else many
@@ -157,7 +157,7 @@ class Bench:
         print(self.rows[-1].line(), flush=True)
 
     def begin(self, subject, scratch):
-        self.subject, self.scratch = subject, scratch
+        self.subject, self.scratch, self.notes[subject] = subject, scratch, []
         print(f"\n## scripts/bench {subject}\n\n{Row.HEAD}", flush=True)
 
     def end(self):
@@ -165,13 +165,12 @@ class Bench:
         loads = [row.load for row in self.rows if row.bench == self.subject]
         if loads and max(loads) > len(os.sched_getaffinity(0)) + 0.5:
             self.note(f"Measured on a busy machine: load {min(loads):.1f} to {max(loads):.1f}")
-        print("", *self.notes, sep="\n", flush=True)
-        self.notes = []
+        print("", *self.notes[self.subject], sep="\n", flush=True)
 
     def write(self):
         """All that was found, with what it was found on."""
         self.out.mkdir(parents=True, exist_ok=True)
-        found = {**machine(self), "skipped": self.skipped, "rows": [row.json() for row in self.rows], "growth": self.growth}
+        found = {**machine(self), "notes": self.notes, "rows": [row.json() for row in self.rows], "growth": self.growth}
         (self.out / "results.json").write_text(json.dumps(found, indent=1) + "\n")
 
 
@@ -196,6 +195,14 @@ class Row:
         cells = [self.what, self.name, seconds(statistics.median(walls)), f"{seconds(min(walls))} to {seconds(max(walls))}",
                  "" if math.isnan(cpu) else seconds(cpu), "" if math.isnan(peak) else f"{peak:.0f} MiB", ratio]
         return "| " + " | ".join(cells) + " |"
+
+    @classmethod
+    def read(cls, found):
+        """The row of a results.json."""
+        number = lambda value: math.nan if value is None else value
+        runs = [Timed(*(number(run[key]) for key in ("wall_s", "cpu_s", "peak_mib"))) for run in found["runs"]]
+        pairs = found["ratio"]["pairs"] if found["ratio"] else []
+        return cls(found["bench"], found["work"], found["program"], found["command"], runs, pairs, found["load"])
 
     def json(self):
         ratio = None
@@ -238,9 +245,8 @@ def machine(bench):
             "commit": commit + (" and changes" if changed else ""), "program_sha256": digest, "versions": versions}
 
 
-def introduction(bench):
+def introduction(of):
     """The same for readers."""
-    of = machine(bench)
-    versions = "; ".join(of["versions"].values())
+    versions = "; ".join(f"{name} {re.search(r'[0-9]+[.][0-9.]*[0-9]', told)[0]}" for name, told in of["versions"].items() if re.search(r"[0-9][.][0-9]", told))
     return (f"{of['machine']['cores']} cores of {of['machine']['cpu']}, {of['machine']['memory_mib'] // 1024} GiB, Linux {of['machine']['kernel']}; "
-            f"commit {of['commit'][:12]}; {versions}")
+            f"checkout of {of['commit'][:12]}; {versions}")
