@@ -43,7 +43,7 @@ def show(bench, pictures):
 
 def draw(folder, picture):
     """Writes the picture; returns its slopes as a table."""
-    lines = ["", f"| {picture.title} | from | to | slope | at the end |", "|---|---|---|---|---|"]
+    lines = [f"| {picture.title} | from | to | slope | at the end |", "|---|---|---|---|---|"]
     curves = list(picture.curves.items())
     (folder / f"{picture.name}.svg").write_text(plot.drawn(picture.title, picture.x, picture.y, curves))
     for name, points in curves:

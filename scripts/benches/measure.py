@@ -165,7 +165,7 @@ class Bench:
         loads = [row.load for row in self.rows if row.bench == self.subject]
         if loads and max(loads) > len(os.sched_getaffinity(0)) + 0.5:
             self.note(f"Measured on a busy machine: load {min(loads):.1f} to {max(loads):.1f}")
-        print("", *self.notes[self.subject], sep="\n", flush=True)
+        print(*(f"\n{note}" for note in self.notes[self.subject]), sep="\n", flush=True)
 
     def write(self):
         """All that was found, with what it was found on."""

@@ -26,5 +26,5 @@ def table(found, subject):
     rows = [measure.Row.read(row).line() for row in found["rows"] if row["bench"] == subject]
     lines = [] if subject.startswith("growth") else ["", measure.Row.HEAD, *rows]
     notes = [note for note in found["notes"][subject] if not note.startswith("SKIPPED")]
-    said = [note if "\n" in note else f"\n{note.rstrip('.')}." for note in notes]
+    said = [f"\n{note}" if "|" in note else f"\n{note.rstrip('.')}." for note in notes]
     return "\n".join([*lines, *said, "", f"{measure.introduction(found)}.", ""])

@@ -28,6 +28,7 @@ class Reference:
     def __init__(self, python):
         fixtures = ROOT / "crates/preview/tests/preview/fixtures"
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+        self.python = python
         self.process = subprocess.Popen([python, "-c", WARM, fixtures], **pipes)
         self.works = self.process.stdout.readline().strip() == "ready"
 
@@ -73,7 +74,7 @@ def one(bench, path, warm, f3d, screen):
     out = bench.scratch / "out.png"
     contestants = [Contestant("gen404 render", [bench.program, "render", path, "-o", out], ours=True)]
     if warm:
-        contestants.append(Contestant("reference, warm", [bench.peers / "bin/python", "reference.grid of", path], once=lambda: warm.once(path)))
+        contestants.append(Contestant("reference, warm", [warm.python, "reference.grid of", path], once=lambda: warm.once(path)))
     if f3d:
         # One view with as many pixels as the four of a preview, which are drawn at twice their size.
         theirs = Contestant("f3d, one view", [f3d, path, "--output", out, "--resolution", "1041,1041", "--quiet"], env=screen)

@@ -8,6 +8,7 @@ mod answers;
 mod audit;
 mod audit_runs;
 mod audit_support;
+mod benches;
 #[path = "../../crates/preview/tests/preview/bombs.rs"]
 #[allow(dead_code, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "shared with other tests")]
 mod bombs;
