@@ -6,6 +6,8 @@ from .measure import ROOT
 
 B58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 LEADER = 65535
+# 120 minutes of 12 seconds after the last block of submissions.
+DEADLINE = 602
 
 
 def sha(text):
@@ -34,15 +36,15 @@ def saver(root):
     return save
 
 
-def _round(root, stage, miners, prompts, cdn, leaders):
+def _round(root, stage, miners, prompts, cdn):
     """What every round has, whatever its stage."""
     save = saver(root)
     save("config.json", dict(name="bench", description="", first_evaluation_date="2026-03-02", last_competition_date="2026-06-30",
          round_start_time="08:00:00", generation_stage_minutes=120, finalization_buffer_hours=1.0, win_margin=0.05, weight_decay=0.05,
          weight_floor=0.1, prompts_per_round=len(prompts), carryover_prompts=0, round_duration_days=1))
     save("state.json", dict(current_round=0, stage=stage, next_stage_eta=None))
-    save("leader.json", leaders)
-    save("rounds/0/schedule.json", dict(earliest_reveal_block=1, latest_reveal_block=2, generation_deadline_block=3))
+    save("leader.json", [dict(hotkey=hotkey(LEADER), repo="leader/one", commit="f" * 40, docker="image", weight=1.0, effective_block=0)])
+    save("rounds/0/schedule.json", dict(earliest_reveal_block=1, latest_reveal_block=2, generation_deadline_block=DEADLINE))
     save("rounds/0/submissions.json", {hotkey(n): dict(repo=f"m/{n}", commit=f"{n:040}", cdn_url=cdn(n), revealed_at_block=2,
          round="bench-0") for n in range(miners)})
     save("rounds/0/seed.json", '{"seed": 847291}')
@@ -54,14 +56,13 @@ def _round(root, stage, miners, prompts, cdn, leaders):
 
 def to_download(root, miners, prompts, cdn):
     """A round whose miners' files are at `cdn(miner)/PROMPT.glb`, ready for `download`."""
-    _round(root, "miner_generation", miners, [f"{n:03}" for n in range(prompts)], cdn, [])
+    _round(root, "miner_generation", miners, [f"{n:03}" for n in range(prompts)], cdn)
 
 
 def to_duel(root, miners, prompts):
     """A round whose previews are recorded, ready for `duel`."""
     stems = sorted(sha(str(n)) for n in range(prompts))
-    leader = dict(hotkey=hotkey(LEADER), repo="a/b", commit="0" * 40, docker="image", weight=1.0, effective_block=0)
-    save = _round(root, "duels", miners, stems, lambda n: "https://x.example.org", [leader])
+    save = _round(root, "duels", miners, stems, lambda n: "https://x.example.org")
 
     def outputs(player, kind):
         base = f"https://store.example.org/rounds/0/{player}/{kind}"
