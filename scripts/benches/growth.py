@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from . import download, made, models, plot, servers
 from .measure import Contestant, median
 
-ABOUT = "how cost grows, as slopes and pictures; growth-miners, growth-triangles, growth-history alone"
 # What grows faster has to be explained.
 STEEP = 1.1
 
@@ -26,11 +25,6 @@ class Picture:
 
     def json(self):
         return vars(self)
-
-
-def run(bench):
-    for part in (triangles, history, miners):
-        part(bench)
 
 
 def show(bench, pictures):

@@ -9,7 +9,7 @@ def renew(results, page, plots):
     """Writes the tables of the subjects in these results, and draws their growth. Others stay as they are."""
     found = json.loads(results.read_text())
     text = page.read_text()
-    for subject in found["notes"]:
+    for subject in dict.fromkeys(row["bench"] for row in found["rows"]):
         mark = re.compile(rf"(<!-- scripts/bench {subject} -->\n).*?(<!-- end -->)", re.S)
         if mark.search(text):
             text = mark.sub(lambda at: at[1] + table(found, subject) + at[2], text)
