@@ -93,17 +93,18 @@ def miners(bench):
     sizes = [8, 16] if bench.quick else [8, 16, 32, 64, 128, 256]
     pages = Picture("pages", "Pages of a report", "miners", "files")
     weight = Picture("pages-bytes", "Bytes of a report", "miners", "MB")
+    calls = Picture("calls", "The judge's calls", "miners", "calls")
     times = []
     for prompts in [8] if bench.quick else [32, 128]:
         time = Picture(f"miners-{prompts}", f"A round of {prompts} prompts", "miners", "CPU seconds")
         for size in sizes:
-            played(bench, size, prompts, time, pages, weight)
+            played(bench, size, prompts, time, calls, pages, weight)
             fetched(bench, size, prompts, time)
         times.append(time)
-    show(bench, [*times, pages, weight])
+    show(bench, [*times, calls, pages, weight])
 
 
-def played(bench, size, prompts, time, pages, weight):
+def played(bench, size, prompts, time, calls, pages, weight):
     """A round's duels, and what checking and showing them costs."""
     root, out, what = bench.scratch / "round", bench.scratch / "report", f"{size} miners, {prompts} prompts"
     shutil.rmtree(root, ignore_errors=True)
@@ -117,7 +118,7 @@ def played(bench, size, prompts, time, pages, weight):
         fresh()
         bench.record(what, duel.name, duel.shown(), [once := duel.run()])
         time.add("duel", size, once.cpu)
-        bench.note(f"{what}: {counts()['answered']} calls")
+        calls.add(f"{prompts} prompts", size, counts()["answered"])
     shutil.rmtree(root / ".gen404", ignore_errors=True)
     for name, words in {"verify": ["verify"], "report": ["report", "--out", out]}.items():
         one = Contestant(f"gen404 {name}", [bench.program, "--repo", root, *words], codes=(0, 1), ours=True)
