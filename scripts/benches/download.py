@@ -119,8 +119,8 @@ def batch(bench):
     for miners, prompts, contents in sizes:
         here = [pathlib.Path(shutil.copyfile(path, bench.scratch / path.name)) if path.parent != bench.scratch else path for path in contents]
         with played(bench, miners, prompts, here) as (this, _, port):
-            took = bench.turns(f"{this.what()}, drawn", [this.ours(port, "gen404 download")], bench.runs(2, 1))
+            took = bench.turns(f"{this.what()}, drawn", [this.ours(port, "gen404 download")], bench.runs(3, 1), warm=False)
             [runs] = took.values()
             bench.note(f"{this.what()}: cores busy: {sum(run.cpu / run.wall for run in runs) / len(runs):.2f}")
             if contents is small:
-                bench.turns(f"{this.what()}, drawn again", [this.checked()], 1)
+                bench.turns(f"{this.what()}, drawn again", [this.checked()], 1, warm=False)

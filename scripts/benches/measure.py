@@ -1,6 +1,6 @@
 """Whole processes, timed in turns; their medians, and the ratios of neighbours."""
 
-import hashlib, json, math, os, pathlib, platform, re, shutil, statistics, subprocess, sys, time
+import hashlib, json, math, os, pathlib, platform, re, shutil, statistics, subprocess, sys
 from dataclasses import dataclass, field
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
