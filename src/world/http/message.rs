@@ -13,6 +13,7 @@ use super::passing::ServerKind;
 use super::retry::Failure;
 use super::secret::{Secret, shown_text, shown_url};
 use crate::base::error::{Error, Result, plainly};
+use gen404_blanks::percent_decoded;
 
 /// A request, with what may be shown of it.
 #[derive(Debug, Clone)]
@@ -212,19 +213,6 @@ fn blank_url(blanks: &mut Blanks, url: &str) {
             [value, &percent_decoded(value)].into_iter().for_each(|value| blanks.add(value));
         }
     }
-}
-
-/// The text with %XX decoded.
-pub(super) fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let hex = tail.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
-        let byte = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()).filter(|_| *first == b'%');
-        bytes.push(byte.unwrap_or(*first));
-        rest = if byte.is_some() { tail.get(2..).unwrap_or_default() } else { tail };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Why a body is not the expected JSON, fit to be shown.

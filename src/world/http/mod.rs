@@ -10,7 +10,6 @@
 //! ([`Stop`]).
 
 mod blanks;
-mod coded;
 mod deliver;
 mod fault;
 mod form;
@@ -21,7 +20,6 @@ mod passing;
 mod redirect;
 mod retry;
 mod secret;
-mod spelt;
 mod stream;
 
 use std::fs::File;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::spelt::{Reader, is_mark};
+use crate::spelt::{Reader, is_mark};
 
 /// How much of a text is decoded: far more than is shown of any.
 const MOST: usize = 64 << 10;
