@@ -68,7 +68,7 @@ fn a_signal_ends_drawing_at_once_and_nothing_is_noted_of_the_model() {
     let out = run.wait_with_output().unwrap();
     let err = String::from_utf8(out.stderr).unwrap();
     assert_eq!(out.status.code(), Some(4), "{err}");
-    assert!(asked.elapsed() < Duration::from_secs(3), "it ended after {:?}", asked.elapsed());
+    assert!(asked.elapsed() < Duration::from_secs(10), "it ended after {:?}", asked.elapsed());
     assert!(memory.is_none_or(|mib| mib < 200), "{memory:?} MiB");
     let journal = std::fs::read_to_string(folder.path().join(".gen404/download/round-0/outcomes.jsonl"));
     assert!(!journal.unwrap_or_default().contains(&hotkey(0)), "something was noted");

@@ -279,7 +279,7 @@ fn long_lists_of_prompts_take_time_by_their_length() {
             fs::write(comp.join(path), lines.join("\n")).unwrap();
             let begun = Instant::now();
             let verified = limited(&comp, &["verify"]);
-            assert!(begun.elapsed() < Duration::from_secs(8), "{path}: {count} lines took {:?}", begun.elapsed());
+            assert!(begun.elapsed() < Duration::from_secs(24), "{path}: {count} lines took {:?}", begun.elapsed());
             let told = if path == "prompts.txt" { "prompts.new" } else { "more than 4096 lines" };
             assert!(verified.out.contains(told), "{path}: no {told:?} in {}", verified.out);
         }

@@ -155,7 +155,7 @@ fn a_redirect_leaves_no_more_time_than_there_was() {
     let begun = Instant::now();
     let once = Client::new(HttpLimits { whole: Duration::from_millis(600), ..HttpLimits::default() }, Retry::ONCE);
     assert!(once.send(&Request::get(fake.url())).unwrap_err().to_string().contains("in time"));
-    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
 }
 
 /// 206 is a part of a file, and 204 none; of what nobody asked for.
@@ -230,7 +230,7 @@ fn a_silent_server_is_left_after_the_idle_time() {
         .send(&Request::get(fake.url()))
         .unwrap_err();
     assert!(error.to_string().contains("in time"), "{error}");
-    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert!(begun.elapsed() < Duration::from_secs(10));
 }
 
 #[test]
@@ -240,7 +240,7 @@ fn a_server_that_only_drips_is_left() {
     let begun = Instant::now();
     let error = miners(limits, true).send(&Request::get(fake.url())).unwrap_err();
     assert!(error.to_string().contains("slower than 10000 bytes a second (2 attempts)"), "{error}");
-    assert!(begun.elapsed() < Duration::from_secs(3));
+    assert!(begun.elapsed() < Duration::from_secs(10));
     let patient = HttpLimits { min_rate: 10, ..limits };
     let quick = Fake::start(|_, _, _| Reply::Drip(vec![0; 100], Duration::from_millis(50)));
     assert_eq!(miners(patient, true).send(&Request::get(quick.url())).unwrap().into_bytes().len(), 100);

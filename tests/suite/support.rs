@@ -39,6 +39,17 @@ pub fn side_by_side<T: Send>(cases: Vec<T>, case: impl Fn(T) + Send + Sync) {
     pool.install(|| cases.into_par_iter().with_max_len(1).for_each(case));
 }
 
+/// Is everything to be tried, or enough to notice a fault? `.ci/run` sets `GEN404_WHOLE`; a program that is named is
+/// tried on everything.
+pub fn whole() -> bool {
+    ["GEN404_WHOLE", "GEN404_BIN"].into_iter().any(|name| std::env::var_os(name).is_some())
+}
+
+/// Of many cases of one kind, the first of each so many; all of them where [`whole`] says so.
+pub fn few<T>(of: usize, cases: impl IntoIterator<Item = T>) -> Vec<T> {
+    cases.into_iter().step_by(if whole() { 1 } else { of }).collect()
+}
+
 /// Says what a test leaves out. Straight to stderr: the test runner hides what passing tests print.
 pub fn skipped(what: &str) {
     let test = std::thread::current().name().unwrap_or("a test").to_owned();

@@ -18,11 +18,12 @@ use crate::echoes::serve;
 use crate::round::{DEADLINE, round};
 use crate::support::{as_somebody, command, edit, git, skipped};
 
-/// A pause that a server asks for ends within this time; the machine may be busy.
-const AT_ONCE: Duration = Duration::from_millis(1500);
+/// A pause that a server asks for ends within this time: the machine may be busy, and what is waited for takes ten times
+/// as long.
+const AT_ONCE: Duration = Duration::from_secs(5);
 
-/// What is in flight has a second to end.
-const SOON: Duration = Duration::from_millis(2500);
+/// What is in flight has a second more to end.
+const SOON: Duration = Duration::from_secs(6);
 
 /// Sends SIGTERM to a run once `begun` says so; how long it then took, and what it said.
 #[track_caller]
@@ -189,7 +190,7 @@ fn builds_end() {
     let mut builds = command(folder.path());
     builds.args(["builds", "--file", "b.json", "--wait"]);
     let begun = Instant::now();
-    ends("builds, poll", &mut builds, AT_ONCE, || begun.elapsed() > Duration::from_millis(500));
+    ends("builds, poll", &mut builds, AT_ONCE, || begun.elapsed() > Duration::from_millis(1500));
 }
 
 #[test]
@@ -214,7 +215,7 @@ fn who_waits_for_the_lock_ends() {
     let mut duel = command(folder.path());
     duel.args(["duel", "--judge-url", "http://127.0.0.1:9/v1", "--wait-lock"]);
     let begun = Instant::now();
-    ends("lock", &mut duel, AT_ONCE, || begun.elapsed() > Duration::from_millis(500));
+    ends("lock", &mut duel, AT_ONCE, || begun.elapsed() > Duration::from_millis(1500));
 }
 
 #[test]
@@ -266,7 +267,7 @@ fn a_connection_that_is_not_made_is_not_waited_for() {
     let begun = Instant::now();
     let error = client.send(&Request::get(format!("http://{}/", listener.local_addr().unwrap()))).unwrap_err();
     assert_eq!(error.to_string(), "stopped by a signal");
-    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
 }
 
 #[test]

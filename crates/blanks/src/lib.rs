@@ -456,31 +456,6 @@ mod tests {
     }
 
     #[test]
-    fn texts_inside_texts_have_a_bound() {
-        let begun = std::time::Instant::now();
-        let base64 = (0..12).fold("%25&amp;\\\\".to_owned(), |text, _| STANDARD.encode(text));
-        for piece in
-            [base64.as_str(), "x", "1,", "0x", "JSUlJSUlJSUl", "\\\\\\\\", "&amp;amp;", "%2525", "s\n\n\n", "3d"]
-        {
-            let text = piece.repeat((1 << 18) / piece.len());
-            let shown = blanks().hide(&text).into_owned();
-            assert!(shown == text || shown.contains(BLANK), "{piece:.20}");
-        }
-        assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{:?}", begun.elapsed());
-    }
-
-    #[test]
-    fn what_was_made_to_take_long_is_blanked_and_does_not() {
-        let begun = std::time::Instant::now();
-        for piece in ["%", "%25", "\\", "\\\\u005c", "&amp;", "&#38;", "=3d", "%\\&=+", "sk-proj", "s%6b-proj/"] {
-            let text = piece.repeat((1 << 18) / piece.len());
-            let shown = blanks().hide(&text).into_owned();
-            assert!(shown == text || shown.contains(BLANK), "{piece}");
-        }
-        assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{:?}", begun.elapsed());
-    }
-
-    #[test]
     fn a_secret_that_was_cut_off_is_blanked_and_nothing_else() {
         assert_eq!(blanks().hide("key sk-proj/Äb…, key sk-proj, sk"), "key ***…, key sk-proj, sk");
         assert_eq!(blanks().hide("key sk-pr\r\noj/Äb\nmore"), "key ***\nmore");

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::harness::{SECRET, World, check};
 use crate::audit_support::contains;
-use crate::support::{example, tree};
+use crate::support::{example, few, tree};
 
 /// A server that sees whole requests.
 pub struct Echo {
@@ -152,7 +152,7 @@ fn no_secret(world: &World, what: &str, said: &str) {
 
 #[test]
 fn judges_that_answer_with_the_key() {
-    for (how, answer) in echoes() {
+    for (how, answer) in few(2, echoes()) {
         let echo = Echo::start(answer);
         let world = at_duels();
         let settings = world.settings("[judge]\nattempts = 1\ntimeout_seconds = 3\n");
@@ -177,7 +177,7 @@ fn judges_that_answer_with_the_key() {
 
 #[test]
 fn services_that_answer_with_the_key() {
-    for (how, answer) in echoes() {
+    for (how, answer) in few(3, echoes()) {
         let echo = Echo::start(answer);
         let url = echo.url();
         let settings = format!(
@@ -219,7 +219,7 @@ fn no_tail(what: &str, spelt: &str, said: &str) {
 
 #[test]
 fn a_key_in_a_mixture_of_spellings() {
-    for lot in 0..11 {
+    for lot in few(4, 0..11) {
         let spelt = crate::echoes::mixed(SECRET, lot);
         let json = json!({"error": {"message": spelt}, "message": spelt}).to_string();
         for (status, body) in
@@ -277,7 +277,7 @@ fn coded_keys() -> Vec<String> {
 
 #[test]
 fn a_key_inside_codings() {
-    for spelt in coded_keys() {
+    for spelt in few(3, coded_keys()) {
         for (status, body) in
             [("401 No", spelt.clone()), ("500 Oops", json!({"error": {"message": spelt}}).to_string())]
         {
@@ -297,7 +297,9 @@ fn a_key_inside_codings() {
 
 #[test]
 fn a_text_that_was_made_to_be_read_for_long() {
-    for piece in ["%25", "\\\\u005c", "&amp;", "%\\&=+", "\\u0025", "sk-hunte", "c2staHVudGU", "SlNVbEpTVWw", "0x73,"] {
+    for piece in
+        few(3, ["%25", "\\\\u005c", "&amp;", "%\\&=+", "\\u0025", "sk-hunte", "c2staHVudGU", "SlNVbEpTVWw", "0x73,"])
+    {
         let text = piece.repeat((3 << 20) / piece.len());
         for body in [json!({"error": {"message": text}}).to_string(), text] {
             let answer = response("400 Bad", "", body.as_bytes());
@@ -359,7 +361,7 @@ fn largest(folder: &Path) -> u64 {
 #[test]
 fn issues_of_eight_megabytes() {
     for (what, piece) in
-        [("letters", "x"), ("escapes", "\u{1b}[31m\u{202e}"), ("signs of four bytes", "𝕏"), ("lines", "\n")]
+        few(2, [("letters", "x"), ("escapes", "\u{1b}[31m\u{202e}"), ("signs of four bytes", "𝕏"), ("lines", "\n")])
     {
         let text = piece.repeat((8 << 20) / piece.len());
         let content = json!({"penalty_1": 1, "penalty_2": 5, "issues": text}).to_string();
@@ -390,18 +392,24 @@ fn issues_of_eight_megabytes() {
 
 #[test]
 fn answers_that_do_not_end() {
-    for (what, text) in [
-        ("a body of 300 MB", response("200 OK", "", &vec![b' '; 300 << 20])),
-        ("an error of 100 MB", response("500 Oops", "", &vec![b'x'; 100 << 20])),
-        ("a header of 50 MB", response("200 OK", &format!("X: {}\r\n", "x".repeat(50 << 20)), b"{}")),
-        ("a million headers", response("200 OK", &"X: y\r\n".repeat(1_000_000), b"{}")),
-        (
-            "a million early answers",
-            [b"HTTP/1.1 100 Continue\r\n\r\n".repeat(1_000_000), response("200 OK", "", b"{}")].concat(),
-        ),
-        ("JSON a million deep", response("200 OK", "", "[".repeat(5_000_000).as_bytes())),
-        ("JSON of zeros", response("200 OK", "", format!("{{\"result\": [{}0]}}", "0,".repeat(20_000_000)).as_bytes())),
-    ] {
+    for (what, text) in few(
+        2,
+        [
+            ("a body of 300 MB", response("200 OK", "", &vec![b' '; 300 << 20])),
+            ("an error of 100 MB", response("500 Oops", "", &vec![b'x'; 100 << 20])),
+            ("a header of 50 MB", response("200 OK", &format!("X: {}\r\n", "x".repeat(50 << 20)), b"{}")),
+            ("a million headers", response("200 OK", &"X: y\r\n".repeat(1_000_000), b"{}")),
+            (
+                "a million early answers",
+                [b"HTTP/1.1 100 Continue\r\n\r\n".repeat(1_000_000), response("200 OK", "", b"{}")].concat(),
+            ),
+            ("JSON a million deep", response("200 OK", "", "[".repeat(5_000_000).as_bytes())),
+            (
+                "JSON of zeros",
+                response("200 OK", "", format!("{{\"result\": [{}0]}}", "0,".repeat(20_000_000)).as_bytes()),
+            ),
+        ],
+    ) {
         let text = Arc::new(text);
         let server = Echo::start(move |_| text.to_vec());
         let world = at_duels();

@@ -86,7 +86,7 @@ fn a_download_stops_where_it_is_asked_to() {
     let args = [&flags("download", &settings)[..], &["--block", DEADLINE]].concat();
     let running = world.attack("a download that is asked to stop", &args).start();
     let begun = Instant::now();
-    while cdn.seen().is_empty() && begun.elapsed() < Duration::from_secs(5) {
+    while cdn.seen().is_empty() && begun.elapsed() < Duration::from_secs(30) {
         std::thread::sleep(Duration::from_millis(5));
     }
     std::thread::sleep(Duration::from_millis(700));
@@ -95,7 +95,7 @@ fn a_download_stops_where_it_is_asked_to() {
     let outcome = running.finish();
     outcome.stayed_within_bounds();
     let took = stopped.elapsed();
-    check(took < Duration::from_secs(4), || format!("{took:?} after SIGTERM: {}", outcome.said()));
+    check(took < Duration::from_secs(10), || format!("{took:?} after SIGTERM: {}", outcome.said()));
 }
 
 #[test]

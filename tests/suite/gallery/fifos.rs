@@ -1,7 +1,7 @@
 //! FIFOs, devices and folders where files are expected: an archive may hold them.
 
 use super::harness::{GIT_SECONDS, World};
-use crate::support::make_competition::hotkey;
+use crate::support::{few, make_competition::hotkey};
 
 const READING: [&[&str]; 5] = [&["verify"], &["verify", "--history"], &["status"], &["leader"], &["report"]];
 
@@ -25,17 +25,20 @@ fn all_end(world: &World, what: &str, git: bool) {
 #[test]
 fn files_of_the_competition_that_are_fifos() {
     let player = hotkey("quarry");
-    for path in [
-        "config.json".to_owned(),
-        "state.json".to_owned(),
-        "leader.json".to_owned(),
-        "prompts.txt".to_owned(),
-        "rounds/0/seed.json".to_owned(),
-        "rounds/0/matches_matrix.csv".to_owned(),
-        format!("rounds/0/{player}/submitted.json"),
-        format!("rounds/0/{player}/duels_leader.json"),
-        format!("rounds/0/{player}/SHA256SUMS"),
-    ] {
+    for path in few(
+        3,
+        [
+            "config.json".to_owned(),
+            "state.json".to_owned(),
+            "leader.json".to_owned(),
+            "prompts.txt".to_owned(),
+            "rounds/0/seed.json".to_owned(),
+            "rounds/0/matches_matrix.csv".to_owned(),
+            format!("rounds/0/{player}/submitted.json"),
+            format!("rounds/0/{player}/duels_leader.json"),
+            format!("rounds/0/{player}/SHA256SUMS"),
+        ],
+    ) {
         for git in [false, true] {
             let world = World::example(git);
             world.fifo(&path);
@@ -71,9 +74,10 @@ fn files_that_are_folders_and_folders_that_are_files() {
 fn the_programs_own_files_that_are_fifos() {
     for git in [false, true] {
         let own = if git { ".git/gen404" } else { ".gen404" };
-        for name in
-            ["lock", "judge/round-2.jsonl", "judge.jsonl", "download/round-2/journal.jsonl", "builds.json", "pods"]
-        {
+        for name in few(
+            3,
+            ["lock", "judge/round-2.jsonl", "judge.jsonl", "download/round-2/journal.jsonl", "builds.json", "pods"],
+        ) {
             let world = World::example(git);
             let path = format!("{own}/{name}");
             world.fifo(&path);
@@ -87,26 +91,29 @@ fn the_programs_own_files_that_are_fifos() {
 
 #[test]
 fn files_of_git_that_are_fifos() {
-    for path in [
-        ".git/HEAD",
-        ".git/config",
-        ".git/index",
-        ".git/packed-refs",
-        ".git/shallow",
-        ".git/info/exclude",
-        ".git/info/grafts",
-        ".git/objects/info/alternates",
-        ".git/objects/info/commit-graph",
-        ".git/objects/pack/multi-pack-index",
-        ".git/objects/pack/pack-0000000000000000000000000000000000000000.idx",
-        ".git/commondir",
-        ".git/config.worktree",
-        ".git/COMMIT_EDITMSG",
-        ".git/logs/HEAD",
-        ".gitattributes",
-        ".gitignore",
-        ".mailmap",
-    ] {
+    for path in few(
+        4,
+        [
+            ".git/HEAD",
+            ".git/config",
+            ".git/index",
+            ".git/packed-refs",
+            ".git/shallow",
+            ".git/info/exclude",
+            ".git/info/grafts",
+            ".git/objects/info/alternates",
+            ".git/objects/info/commit-graph",
+            ".git/objects/pack/multi-pack-index",
+            ".git/objects/pack/pack-0000000000000000000000000000000000000000.idx",
+            ".git/commondir",
+            ".git/config.worktree",
+            ".git/COMMIT_EDITMSG",
+            ".git/logs/HEAD",
+            ".gitattributes",
+            ".gitignore",
+            ".mailmap",
+        ],
+    ) {
         let world = World::example(true);
         world.fifo(path);
         all_end(&world, &format!("{path} is a FIFO"), true);
@@ -128,14 +135,15 @@ fn files_of_git_that_are_fifos() {
 
 #[test]
 fn files_of_git_that_never_end() {
-    for path in
-        [".git/config", ".git/packed-refs", ".git/index", ".git/HEAD", ".git/shallow", ".git/objects/info/alternates"]
-    {
+    for path in few(
+        3,
+        [".git/config", ".git/packed-refs", ".git/index", ".git/HEAD", ".git/shallow", ".git/objects/info/alternates"],
+    ) {
         let world = World::example(true);
         world.link(path, "/dev/zero");
         all_end(&world, &format!("{path} -> /dev/zero"), true);
     }
-    for target in ["/dev/zero", "/proc/self/mem", "../outside"] {
+    for target in few(2, ["/dev/zero", "/proc/self/mem", "../outside"]) {
         let world = World::example(true);
         world.link(".git", target);
         all_end(&world, &format!(".git -> {target}"), true);

@@ -10,7 +10,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use crate::support::{example, installed, skipped};
+use crate::support::{example, installed, skipped, whole};
 
 /// Seconds that a run may take on a machine of its own.
 pub const SECONDS: f64 = 10.0;
@@ -208,6 +208,14 @@ pub fn too_slow(what: &str) -> bool {
     !optimised()
 }
 
+/// Does this test take too long for everybody's `cargo test`? Then it is skipped, and says so.
+pub fn long(what: &str) -> bool {
+    if !whole() {
+        skipped(&format!("{what}: GEN404_WHOLE=1 tries it, as `.ci/run` does"));
+    }
+    !whole()
+}
+
 fn number(name: &str) -> Option<f64> {
     std::env::var(name).ok()?.parse().ok()
 }
@@ -309,8 +317,8 @@ impl Running {
 
     /// Waits for the end, which comes by force where it takes too long.
     pub fn finish(mut self) -> Outcome {
-        // Another test may have half of the machine.
-        let patience = number("GEN404_HOSTILE_SECONDS").unwrap_or(2.0 * self.most);
+        // Other tests may have most of the machine: its own time on the processors is what counts.
+        let patience = number("GEN404_HOSTILE_SECONDS").unwrap_or(6.0 * self.most);
         let (mut cpu, mut peak_kib, mut stopped) = (0.0, 0, false);
         let status = loop {
             cpu = cpu_seconds(self.id()).unwrap_or(cpu);
@@ -318,7 +326,7 @@ impl Running {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
-            if self.begun.elapsed().as_secs_f64() > patience {
+            if self.begun.elapsed().as_secs_f64() > patience || cpu > 2.0 * self.most {
                 stopped = true;
                 let group = format!("-{}", self.id());
                 let _ = Command::new("kill").args(["-KILL", "--", &group]).status();

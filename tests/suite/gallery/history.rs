@@ -5,10 +5,10 @@ use std::process::Command;
 
 use gen404::model::ids::Hotkey;
 
-use super::harness::{GIT_SECONDS, Outcome, World, check};
+use super::harness::{GIT_SECONDS, Outcome, World, check, long};
 use super::packs::{FILE, FOLDER, Pack, git_with_input};
 use super::pattern::Pattern;
-use crate::support::{git, skipped};
+use crate::support::{few, git, skipped};
 
 /// The example's checkout, where there is a git program to plant something in it.
 fn checkout() -> Option<World> {
@@ -42,13 +42,13 @@ fn plant(world: &World, mode: &str, name: &str, id: &str) {
 
 /// What reads the history.
 const READING: [&[&str]; 5] =
-    [&["verify"], &["verify", "--history"], &["status"], &["report"], &["verify", "--json", "--history"]];
+    [&["verify", "--history"], &["verify"], &["status"], &["verify", "--json", "--history"], &["report"]];
 
 /// Every command that reads the history ends within its bounds; how `verify --history` ended.
 #[track_caller]
 fn read(world: &World, what: &str) -> Outcome {
     let mut last = None;
-    for args in READING {
+    for args in few(2, READING) {
         let outcome = world.attack(&format!("{} of {what}", args.join(" ")), args).within(GIT_SECONDS).run();
         world.unharmed(what);
         last = if args == ["verify", "--history"] { Some(outcome.ends(&[0, 1])) } else { last };
@@ -83,7 +83,7 @@ fn trees_that_unfold_to_ten_billion_paths() {
 
 #[test]
 fn a_tree_a_hundred_thousand_deep() {
-    for name in ["junk", "rounds"] {
+    for name in few(2, ["rounds", "junk"]) {
         let Some(world) = checkout() else { return };
         let mut pack = Pack::default();
         let mut id = pack.blob(b"x");
@@ -124,6 +124,9 @@ fn known_paths_that_unfold() {
 
 #[test]
 fn trees_of_millions_of_entries() {
+    if long("trees of two million entries") {
+        return;
+    }
     for (name, known) in [("junk", false), ("rounds", true)] {
         let Some(world) = checkout() else { return };
         let mut pack = Pack::default();
@@ -140,6 +143,9 @@ fn trees_of_millions_of_entries() {
 
 #[test]
 fn files_of_gigabytes_in_an_old_commit() {
+    if long("files of gigabytes") {
+        return;
+    }
     for (name, gib) in [("config.json", 1), ("leader.json", 3), ("junk.bin", 1)] {
         let Some(world) = checkout() else { return };
         let mut pack = Pack::default();
@@ -155,6 +161,9 @@ fn files_of_gigabytes_in_an_old_commit() {
 
 #[test]
 fn large_trees_and_commits() {
+    if long("a commit of 600 MB") {
+        return;
+    }
     let Some(world) = checkout() else { return };
     // A commit whose message is 600 MB.
     let (tree, head) = (git(&world.repo(), &["rev-parse", "HEAD^{tree}"]), git(&world.repo(), &["rev-parse", "HEAD"]));
@@ -170,6 +179,9 @@ fn large_trees_and_commits() {
 
 #[test]
 fn many_commits_and_many_parents() {
+    if long("60,000 commits and two million parents") {
+        return;
+    }
     let Some(world) = checkout() else { return };
     let head = git(&world.repo(), &["rev-parse", "HEAD"]);
     let branch = git(&world.repo(), &["symbolic-ref", "HEAD"]);
@@ -197,7 +209,7 @@ fn many_commits_and_many_parents() {
 fn objects_that_lie_about_their_size() {
     let claims =
         [("blob", u64::MAX >> 1), ("blob", 1 << 40), ("blob", u64::MAX), ("tree", 1 << 40), ("commit", 1 << 40)];
-    for (kind, claimed) in claims {
+    for (kind, claimed) in few(2, claims) {
         let Some(world) = checkout() else { return };
         let what = match kind {
             "blob" => "HEAD~2:config.json",
@@ -211,6 +223,9 @@ fn objects_that_lie_about_their_size() {
         world.put(&path, data);
         read(&world, &format!("a {kind} that claims {claimed} bytes"));
     }
+    if long("a loose object of 3 GiB") {
+        return;
+    }
     // One that inflates to 3 GiB and says so.
     let Some(world) = checkout() else { return };
     let id = git(&world.repo(), &["rev-parse", "HEAD~2:config.json"]);
@@ -223,14 +238,17 @@ fn objects_that_lie_about_their_size() {
 
 #[test]
 fn names_and_kinds_that_no_git_writes() {
-    for (mode, name) in [
-        ("120000", "config.json"),
-        ("160000", "rounds"),
-        (FOLDER, "config.json"),
-        (FILE, "rounds"),
-        (FILE, "\u{1b}[31m\u{202e}.json"),
-        ("120000", "gen404.toml"),
-    ] {
+    for (mode, name) in few(
+        3,
+        [
+            ("120000", "config.json"),
+            ("160000", "rounds"),
+            (FOLDER, "config.json"),
+            (FILE, "rounds"),
+            (FILE, "\u{1b}[31m\u{202e}.json"),
+            ("120000", "gen404.toml"),
+        ],
+    ) {
         let Some(world) = checkout() else { return };
         let mut pack = Pack::default();
         let blob = pack.blob(b"/etc/passwd");
@@ -267,42 +285,45 @@ fn references_that_lead_nowhere() {
         ("a device", "ref: /dev/zero\n".to_owned()),
         ("nothing", String::new()),
     ];
-    for (what, head) in heads {
+    for (what, head) in few(3, heads) {
         let Some(world) = checkout() else { return };
         world.put(".git/refs/heads/loop", "ref: refs/heads/loop2\n");
         world.put(".git/refs/heads/loop2", "ref: refs/heads/loop\n");
         world.put(".git/HEAD", head);
-        for args in READING {
+        for args in few(2, READING) {
             world.run(&format!("{} where HEAD is {what}", args.join(" ")), args);
         }
     }
     let Some(world) = checkout() else { return };
     let id = git(&world.repo(), &["rev-parse", "HEAD:config.json"]);
     world.put(".git/HEAD", id);
-    for args in READING {
+    for args in few(2, READING) {
         world.run(&format!("{} where HEAD is a file's", args.join(" ")), args);
     }
 }
 
 #[test]
 fn indexes_that_claim_much() {
-    for (path, bytes) in [
-        (".git/index", [b"DIRC\0\0\0\x02\xff\xff\xff\xff".as_slice(), &[0; 100]].concat()),
-        (".git/index", b"DIRC\0\0\0\x04\x7f\xff\xff\xff".to_vec()),
-        (".git/objects/info/commit-graph", [b"CGPH\x01\x01\xff\x00".as_slice(), &[0xff; 400]].concat()),
-        (
-            ".git/objects/pack/pack-1111111111111111111111111111111111111111.idx",
-            [b"\xfftOc\0\0\0\x02".as_slice(), &[0xff; 1024]].concat(),
-        ),
-        (".git/packed-refs", vec![b'^'; 30 << 20]),
-        (".git/shallow", b"x\n".repeat(5_000_000)),
-        (".git/info/exclude", b"**/**/**/**/**/a*b*c*d*\n".repeat(300_000)),
-        (".gitattributes", b"* filter=x diff=y\n".repeat(2_000_000)),
-    ] {
+    for (path, bytes) in few(
+        3,
+        [
+            (".git/index", [b"DIRC\0\0\0\x02\xff\xff\xff\xff".as_slice(), &[0; 100]].concat()),
+            (".git/index", b"DIRC\0\0\0\x04\x7f\xff\xff\xff".to_vec()),
+            (".git/objects/info/commit-graph", [b"CGPH\x01\x01\xff\x00".as_slice(), &[0xff; 400]].concat()),
+            (
+                ".git/objects/pack/pack-1111111111111111111111111111111111111111.idx",
+                [b"\xfftOc\0\0\0\x02".as_slice(), &[0xff; 1024]].concat(),
+            ),
+            (".git/packed-refs", vec![b'^'; 30 << 20]),
+            (".git/shallow", b"x\n".repeat(5_000_000)),
+            (".git/info/exclude", b"**/**/**/**/**/a*b*c*d*\n".repeat(300_000)),
+            (".gitattributes", b"* filter=x diff=y\n".repeat(2_000_000)),
+        ],
+    ) {
         let Some(world) = checkout() else { return };
         world.put(path, &bytes);
         let what = format!("{path} of {} odd bytes", bytes.len());
-        for args in READING {
+        for args in few(2, READING) {
             world.attack(&format!("{} of {what}", args.join(" ")), args).within(GIT_SECONDS).run();
         }
         world.unharmed(&what);
@@ -331,7 +352,7 @@ fn programs_that_git_would_run() {
         assert!(Command::new("chmod").arg("+x").arg(file).status().unwrap().success());
     }
     let _ = std::fs::remove_file(world.repo().join(format!(".git/objects/{}/{}", &blob[..2], &blob[2..])));
-    for args in READING {
+    for args in few(2, READING) {
         let outcome =
             world.attack(&format!("{} where .git names programs", args.join(" ")), args).within(GIT_SECONDS).run();
         check(!mark.exists(), || format!("a program of .git/config was run: {}", outcome.said()));

@@ -10,7 +10,7 @@ use super::servers::hostile_bodies;
 use crate::audit_support::{self, model, prompt_of, services};
 use crate::chain_support::{Fake, Reply};
 use crate::cloud::{Cloud, Fault, Kind};
-use crate::support::tree;
+use crate::support::{few, tree};
 
 const KEY: &str = "hunter2-key";
 
@@ -91,7 +91,7 @@ fn a_workload_that_is_refused() {
         answers.push((400, json!({"error": text, "reason": format!("{KEY} {}", crate::echoes::mixed(KEY, 2))})));
     }
     for (kind, hinted) in [("serverless", true), ("rental", false)] {
-        crate::support::side_by_side(answers.iter().collect(), |(status, body)| {
+        crate::support::side_by_side(few(3, &answers), |(status, body)| {
             let cloud = Cloud::start(Kind::Targon);
             for line in ["POST /tha/v2/workloads "; 6] {
                 cloud.fault(line, Fault::Say(*status, body.clone()));
@@ -137,7 +137,7 @@ fn docker(folder: &Path, log: &[u8]) -> String {
 fn containers_that_end_say_why_before_they_go() {
     let (services, programs) = (services(), programs());
     let mut logs = vec![("an error", b"loading\nCUDA out of memory\n".to_vec(), "CUDA out of memory")];
-    logs.extend(harmful().map(|(what, body)| (what, body, "")));
+    logs.extend(few(3, harmful()).into_iter().map(|(what, body)| (what, body, "")));
     let token = "hunter2-hf-token";
     logs.push((
         "the token",
