@@ -179,8 +179,8 @@ fn every_rewritten_history_is_found_in_a_new_clone() {
     side_by_side(REWRITINGS.to_vec(), |(what, rewrite)| {
         let name = what.replace(' ', "-");
         let own = Place { top: tempfile::tempdir().unwrap() };
-        crate::support::copy(&place.top.path().join("remote.git"), &own.top.path().join("remote.git"));
-        crate::support::copy(&place.top.path().join("home"), &own.top.path().join("home"));
+        support::copy(&place.top.path().join("remote.git"), &own.top.path().join("remote.git"));
+        support::copy(&place.top.path().join("home"), &own.top.path().join("home"));
         let writer = own.clone("writer", &[]);
         rewrite(&writer);
         git(&writer, &["push", "-q", "--force", "origin", "HEAD:main"]);
@@ -408,8 +408,8 @@ fn an_expected_commit_has_to_be_there() {
         (place.verify(&shallow, &["--expect", &last]), place.verify(&shallow, &["--expect", &first]));
     assert!(reached.run.code == 0 && lacking.run.code == 1, "{lacking:?}");
     assert!(lacking.found.iter().any(|(_, _, detail)| detail.contains("--unshallow")), "{lacking:?}");
-    let plain = crate::support::example(false);
-    crate::support::gen404(plain.path(), &["verify", "--expect", &last]).ends(2);
+    let plain = support::example(false);
+    support::gen404(plain.path(), &["verify", "--expect", &last]).ends(2);
 }
 
 /// What anyone may have written into a checkout's own git folder does no harm.

@@ -61,7 +61,9 @@ fn is_found(folder: &Path, planted: &str, parts: &[&str]) {
 
 #[test]
 fn a_version_over_its_size_limit_is_a_finding() {
-    for path in ["config.json", "state.json", "leader.json", "prompts.txt", "rounds/0/seed.json", "rounds/0/builds.json"] {
+    for path in
+        ["config.json", "state.json", "leader.json", "prompts.txt", "rounds/0/seed.json", "rounds/0/builds.json"]
+    {
         let Some(folder) = checkout() else { return };
         let text = std::fs::read(folder.path().join(path)).unwrap();
         // Text of the same meaning: a parser would take it.
@@ -121,12 +123,14 @@ fn raw(folder: &Path, name: &str, object: &str) -> String {
 
 #[test]
 fn a_date_that_cannot_be_is_a_finding() {
-    let dates = ["99999999999999999999 +0000", "-62135596801 +0000", "9223372036854775807 +0000", "soon", "1 +99999999", ""];
+    let dates =
+        ["99999999999999999999 +0000", "-62135596801 +0000", "9223372036854775807 +0000", "soon", "1 +99999999", ""];
     for date in dates {
         let Some(folder) = checkout() else { return };
         let folder = folder.path();
         let (head, tree) = (git(folder, &["rev-parse", "HEAD"]), git(folder, &["rev-parse", "HEAD^{tree}"]));
-        let text = format!("tree {tree}\nparent {head}\nauthor A <a@b.c> {date}\ncommitter A <a@b.c> {date}\n\nA round\n");
+        let text =
+            format!("tree {tree}\nparent {head}\nauthor A <a@b.c> {date}\ncommitter A <a@b.c> {date}\n\nA round\n");
         let planted =
             git_with(folder, &["hash-object", "-t", "commit", "-w", "--literally", "--stdin"], text.as_bytes());
         git(folder, &["update-ref", "HEAD", &planted]);
@@ -145,8 +149,19 @@ fn names_of_any_length_and_bytes_are_passed_over() {
     let file = blob(folder, b"{}");
     let long = "x".repeat(1 << 20);
     let before = run(folder, &["verify", "--history"]).ends(0).out;
-    plant(folder, &[(FILE, &long, file), (FILE, &format!("duels_{long}.json"), file), ("40000", &long, id(&git(folder, &["rev-parse", "HEAD^{tree}"])))]);
-    for name in [format!("rounds/0/{long}"), format!("rounds/{}", "9".repeat(1 << 16)), format!("rounds/0/leader/duels_{long}.json")] {
+    plant(
+        folder,
+        &[
+            (FILE, &long, file),
+            (FILE, &format!("duels_{long}.json"), file),
+            ("40000", &long, id(&git(folder, &["rev-parse", "HEAD^{tree}"]))),
+        ],
+    );
+    for name in [
+        format!("rounds/0/{long}"),
+        format!("rounds/{}", "9".repeat(1 << 16)),
+        format!("rounds/0/leader/duels_{long}.json"),
+    ] {
         once(folder, &name, &format!("{FILE} blob {file}"));
     }
     let after = run(folder, &["verify", "--history"]);
@@ -175,7 +190,9 @@ fn tags_are_peeled_at_the_head_and_refused_as_a_parent_or_a_tree() {
 
 #[test]
 fn a_missing_object_is_an_error_that_names_it() {
-    for (what, of) in [("blob", "HEAD~1:config.json"), ("tree", "HEAD~1^{tree}"), ("tree", "HEAD~1:rounds/0"), ("commit", "HEAD~2")] {
+    for (what, of) in
+        [("blob", "HEAD~1:config.json"), ("tree", "HEAD~1^{tree}"), ("tree", "HEAD~1:rounds/0"), ("commit", "HEAD~2")]
+    {
         let Some(folder) = checkout() else { return };
         let folder = folder.path();
         let old = blob(folder, b"{\"name\": \"old\"}");
@@ -201,7 +218,8 @@ fn a_tree_out_of_order_or_cut_off_is_an_error_that_names_it() {
         let bytes = command.args(["cat-file", "tree", "HEAD"]).current_dir(folder).output().unwrap().stdout;
         let bytes = if cut { bytes[..bytes.len() - 7].to_vec() } else { [&bytes[..], &bytes[..]].concat() };
         let tree = git_with(folder, &["hash-object", "-t", "tree", "-w", "--literally", "--stdin"], &bytes);
-        let made = git(folder, &["commit-tree", &git(folder, &["rev-parse", "HEAD^{tree}"]), "-p", "HEAD", "-m", "A round"]);
+        let made =
+            git(folder, &["commit-tree", &git(folder, &["rev-parse", "HEAD^{tree}"]), "-p", "HEAD", "-m", "A round"]);
         let text = git(folder, &["cat-file", "commit", &made]);
         let text = text.replacen(text.lines().next().unwrap(), &format!("tree {tree}"), 1) + "\n";
         let made = git_with(folder, &["hash-object", "-t", "commit", "-w", "--literally", "--stdin"], text.as_bytes());

@@ -115,7 +115,8 @@ fn an_image_has_one_digest_in_all_answers_of_a_round() {
         let (one, other, name) = shared(folder.path());
         digest(folder.path(), &one, &name, place, "a");
         digest(folder.path(), &other, &name, place, "a");
-        let failed = || about(folder.path(), &[]).into_iter().filter(|found| found.status == "fail").collect::<Vec<_>>();
+        let failed =
+            || about(folder.path(), &[]).into_iter().filter(|found| found.status == "fail").collect::<Vec<_>>();
         assert_eq!(failed(), [], "{place}");
         edit(folder.path(), &other, |text| text.replacen(&"a".repeat(64), &"b".repeat(64), 1));
         let found = failed();

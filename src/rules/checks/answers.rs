@@ -37,7 +37,8 @@ pub(super) fn check(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFi
         for (name, answers) in own.answers.iter().filter_map(|(name, slot)| Some((name, slot.get()?))) {
             let (path, report) = (path(name), report_of(name));
             sink.claim("duel.answers", round, path.clone(), |claim| {
-                let recorded = report.as_ref().and_then(|name| facts.recorded.get(&(round, right.clone(), name.clone())));
+                let recorded =
+                    report.as_ref().and_then(|name| facts.recorded.get(&(round, right.clone(), name.clone())));
                 if let Some(Recorded::Later(commit)) = recorded {
                     claim.warn(format!("first recorded in {commit}, later than the report that has to follow from it"));
                 }
@@ -113,7 +114,8 @@ impl<'a> Seen<'a> {
         let with_sums = files.players.values().filter(|own| own.sums.get().is_some()).count();
         sink.claim("duel.answers", round, format!("rounds/{round}: previews"), |claim| {
             let of = counted(alone + self.compared, "preview's digest", "previews' digests");
-            let whose: Vec<String> = self.alone.iter().take(3).map(|(player, count)| format!("{player} {count}")).collect();
+            let whose: Vec<String> =
+                self.alone.iter().take(3).map(|(player, count)| format!("{player} {count}")).collect();
             let more = if self.alone.len() > 3 { ", and others" } else { "" };
             let detail =
                 format!("{alone} of {of} compared with nothing: no SHA256SUMS has them ({}{more})", whose.join(", "));
@@ -294,7 +296,8 @@ fn withheld(claim: &mut Claim, round: RoundNumber, since: RoundNumber) {
 
 /// Warns of a question that came later than reports that it should cover.
 fn late(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, claim: &mut Claim) {
-    let reports = files.players.iter().flat_map(|(right, own)| own.reports.iter().map(move |(name, of)| (right, name, of)));
+    let reports =
+        files.players.iter().flat_map(|(right, own)| own.reports.iter().map(move |(name, of)| (right, name, of)));
     let older: Vec<_> = reports
         .filter(|(.., slot)| slot.get().is_some_and(|report| judged(report)))
         .map(|(right, name, _)| (round, right.clone(), name.clone()))
@@ -303,7 +306,9 @@ fn late(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, claim: 
     if let Some((_, right, name)) = older.first() {
         let first = FileKind::Player(round, right.clone(), PlayerFile::Report(name.clone())).path();
         let (reports, them) = (counted(older.len(), "report", "reports"), if older.len() == 1 { "it" } else { "them" });
-        claim.warn(format!("committed later than {reports} that the judge decided, {first} first: was it asked for {them}?"));
+        claim.warn(format!(
+            "committed later than {reports} that the judge decided, {first} first: was it asked for {them}?"
+        ));
     }
 }
 

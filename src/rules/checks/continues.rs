@@ -58,7 +58,8 @@ pub(crate) fn check(known: &Continuity, sink: &mut Sink) {
         sink.claim("history.continues", None, subject, |claim| {
             compared(known, since, claim);
             if let Some(written) = &known.written {
-                let how = format!(" (the address written down is {written}; git's url.*.insteadOf makes this one of it)");
+                let how =
+                    format!(" (the address written down is {written}; git's url.*.insteadOf makes this one of it)");
                 claim.by(&how);
                 claim.note.push_str(&how);
             }

@@ -145,7 +145,8 @@ fn known_form(root: &Path, common: &Path) -> Result<()> {
     let Ok(config) = gix::config::File::try_from(String::from_utf8_lossy(&config).as_ref()) else { return Ok(()) };
     let value = |name: &str| config.string(name).map(|value| value.to_string().to_ascii_lowercase());
     if let Some(form) = value("extensions.refStorage").filter(|form| form != "files") {
-        let refs = Error::failed(format!("{}: its branches are stored as {form:?}, which is not read here", root.display()));
+        let refs =
+            Error::failed(format!("{}: its branches are stored as {form:?}, which is not read here", root.display()));
         let how = "git refs migrate --ref-format=files   (git 2.46 or newer; or clone again with --ref-format=files)";
         return Err(refs.hint(how));
     }
