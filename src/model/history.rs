@@ -76,6 +76,37 @@ pub struct PathChange {
     pub after: Option<BlobId>,
 }
 
+/// What was found for a blob that the history names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Contents {
+    /// Its bytes.
+    Bytes(Vec<u8>),
+    /// It is there, but no file of a competition is like that: why. Anyone may have committed it.
+    Unfit(String),
+}
+
+impl Contents {
+    /// The bytes; `None` if it is unfit.
+    #[must_use]
+    pub fn bytes(&self) -> Option<&[u8]> {
+        match self {
+            Contents::Bytes(bytes) => Some(bytes),
+            Contents::Unfit(_) => None,
+        }
+    }
+}
+
+/// Something in a commit that no program of a competition makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Oddity {
+    /// The commit's id in hex.
+    pub commit: String,
+    /// The path in its tree; `None` if it is about the commit itself.
+    pub path: Option<String>,
+    /// What is there.
+    pub what: &'static str,
+}
+
 /// A version of a file: what a commit made of it, and when.
 #[derive(Debug, Clone)]
 pub(crate) struct Version {

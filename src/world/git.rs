@@ -8,6 +8,7 @@ mod address;
 mod commit;
 mod guard;
 mod index;
+mod instead;
 pub(crate) mod lease_ref;
 mod log;
 mod objects;
@@ -32,9 +33,9 @@ use gix::bstr::ByteSlice;
 
 pub use self::log::Log;
 pub use self::tree::TreeFiles;
-use crate::base::error::{Context, Error, Kind, Result};
+use crate::base::error::{Context, Error, Result};
 use crate::model::file::FileKind;
-use crate::model::history::BlobId;
+use crate::model::history::{BlobId, Contents};
 
 /// A competition's checkout.
 #[derive(Debug, Clone)]
@@ -172,9 +173,14 @@ struct Read {
     tree: ObjectId,
     parents: Vec<ObjectId>,
     message: String,
-    /// When it was made, in seconds.
+    /// When it was made, in seconds; 0 if that makes no sense.
     seconds: i64,
+    /// Is its date one that can be?
+    dated: bool,
 }
+
+/// The dates that a commit can have, in seconds: the years 1970 to 9999.
+const DATES: std::ops::RangeInclusive<i64> = 0..=253_402_300_799;
 
 impl GitReader {
     /// The contents of a blob.
@@ -185,16 +191,24 @@ impl GitReader {
         self.object(ObjectId::from_bytes_or_panic(&id.0), gix::objs::Kind::Blob, objects::LARGEST_BLOB)
     }
 
-    /// The contents of a file of the competition, up to the size limit of its kind.
+    /// What a blob has, up to the size limit of any file.
     ///
     /// # Errors
-    /// As [`GitReader::blob`].
-    pub fn file(&self, file: &FileKind, id: &BlobId) -> Result<Vec<u8>> {
-        match self.object(ObjectId::from_bytes_or_panic(&id.0), gix::objs::Kind::Blob, file.largest()) {
-            // A partial or damaged clone lacks it: the hint says how to get it.
-            Err(missing) if matches!(missing.kind(), Kind::Outside | Kind::Damaged) => Err(missing),
-            bytes => bytes.failed(|| format!("{}: cannot read {} of the history", self.root.display(), file.path())),
-        }
+    /// There is no such blob, or it is damaged.
+    pub(crate) fn any_file(&self, id: &BlobId) -> Result<Contents> {
+        self.look(id, objects::LARGEST_BLOB)
+    }
+
+    /// What a version of a file of the competition has, up to the size limit of its kind.
+    ///
+    /// # Errors
+    /// There is no such blob, or it is damaged.
+    pub(crate) fn file(&self, file: &FileKind, id: &BlobId) -> Result<Contents> {
+        self.look(id, file.largest())
+    }
+
+    fn look(&self, id: &BlobId, most: u64) -> Result<Contents> {
+        self.objects.look(&self.repo, ObjectId::from_bytes_or_panic(&id.0), gix::objs::Kind::Blob, most)
     }
 
     fn commit(&self, id: ObjectId) -> Result<Read> {
@@ -202,11 +216,14 @@ impl GitReader {
         let bytes = self.object(id, gix::objs::Kind::Commit, objects::LARGEST_COMMIT)?;
         let object = gix::ObjectDetached { id, kind: gix::objs::Kind::Commit, data: bytes };
         let commit = object.attach(&self.repo).try_into_commit().failed(what)?;
+        // Nothing depends on the date of a commit that is odd.
+        let seconds = commit.time().ok().map(|time| time.seconds).filter(|seconds| DATES.contains(seconds));
         Ok(Read {
             tree: commit.tree_id().failed(what)?.detach(),
             parents: commit.parent_ids().map(gix::Id::detach).collect(),
             message: commit.message_raw_sloppy().to_str_lossy().into_owned(),
-            seconds: commit.time().failed(what)?.seconds,
+            seconds: seconds.unwrap_or_default(),
+            dated: seconds.is_some(),
         })
     }
 

@@ -21,7 +21,7 @@ const READING: [&[&str]; 4] = [&["verify"], &["verify", "--history"], &["report"
 
 /// Runs within 700 MiB of address space, ends soon, and by itself.
 #[track_caller]
-fn run(folder: &Path, args: &[&str]) -> Run {
+pub fn run(folder: &Path, args: &[&str]) -> Run {
     let mut plain = command(folder);
     plain.args(args);
     let mut command = if let Some(prlimit) = installed("prlimit") {
@@ -65,7 +65,7 @@ fn run(folder: &Path, args: &[&str]) -> Run {
 
 /// Every command that reads ends soon, and with `fails` those that look into the history fail and say why.
 #[track_caller]
-fn all(folder: &Path, fails: Option<&str>) {
+pub fn all(folder: &Path, fails: Option<&str>) {
     for args in READING {
         let run = run(folder, args);
         let looks = args[0] != "status";
@@ -173,7 +173,7 @@ fn zipped_zeros(size: usize) -> Vec<u8> {
     [b"\x78\x01".as_slice(), &blocks, b"\x01\0\0\xff\xff", &adler.to_be_bytes()].concat()
 }
 
-fn git_with(folder: &Path, args: &[&str], input: &[u8]) -> String {
+pub fn git_with(folder: &Path, args: &[&str], input: &[u8]) -> String {
     let mut command = Command::new("git");
     command.args(args).current_dir(folder).env("GIT_CONFIG_GLOBAL", "/dev/null");
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -184,7 +184,7 @@ fn git_with(folder: &Path, args: &[&str], input: &[u8]) -> String {
 }
 
 /// The example's checkout, where there is a git program.
-fn checkout() -> Option<tempfile::TempDir> {
+pub fn checkout() -> Option<tempfile::TempDir> {
     if Command::new("git").arg("--version").output().is_err() {
         skipped("no git program");
         return None;
@@ -193,7 +193,7 @@ fn checkout() -> Option<tempfile::TempDir> {
 }
 
 /// Commits with something planted at the top of each, and one after them that is as before: what was planted is old.
-fn plant(folder: &Path, planted: &[(&str, &str, ObjectId)]) {
+pub fn plant(folder: &Path, planted: &[(&str, &str, ObjectId)]) {
     let tree = git(folder, &["rev-parse", "HEAD^{tree}"]);
     let mut parent = git(folder, &["rev-parse", "HEAD"]);
     let commit = |tree: &str, parent: &str| git(folder, &["commit-tree", tree, "-p", parent, "-m", "A round"]);
@@ -293,7 +293,7 @@ fn an_object_is_weighed_before_it_is_inflated() {
     all(folder.path(), None);
     plant(folder.path(), &[(FILE, "config.json", blob)]);
     let run = run(folder.path(), &["verify", "--history"]).ends(1);
-    assert!(run.err.contains("config.json") && run.err.contains("104857600 bytes"), "{run:?}");
+    assert!(run.out.contains("config.json") && run.out.contains("104857600 bytes"), "{run:?}");
     all(folder.path(), None);
 }
 
@@ -315,7 +315,7 @@ fn what_an_object_unfolds_from_counts() {
         assert_eq!(git(folder.path(), &["cat-file", "-s", &blob.to_string()]), of.to_string());
         plant(folder.path(), &[(FILE, "leader.json", blob)]);
         let run = run(folder.path(), &["verify", "--history"]).ends(1);
-        assert!(run.err.contains("unfolds") || run.err.contains("deltas in one chain"), "{steps}: {run:?}");
+        assert!(run.out.contains("unfolds") || run.out.contains("deltas in one chain"), "{steps}: {run:?}");
     }
 }
 

@@ -10,12 +10,14 @@ use crate::engine::context::Context;
 use crate::engine::verification::continuity::Lineage;
 use crate::model::file::{Content, FileKind, RoundFile};
 use crate::model::format::Format;
-use crate::model::history::{BlobId, Change, Commit, Merged, WORKING_TREE};
+use crate::model::history::{BlobId, Change, Commit, Contents, Merged, Oddity, WORKING_TREE};
 use crate::model::ids::RoundNumber;
+use crate::model::record::ParseError;
 use crate::model::snapshot::{ListedSource, Source as _};
 use crate::rules::checks::Sink;
 use crate::rules::checks::history::{self, Trace, Traces};
 use crate::rules::checks::in_force::InForce;
+use crate::rules::checks::odd;
 use crate::world::git::{Git, GitReader, Log, TreeFiles};
 
 /// Largest total of file contents traced at once, in bytes: a hundred times those of a real round.
@@ -72,7 +74,7 @@ impl Checkout {
             commit
         });
         let commits = std::iter::once(base).chain(later).collect();
-        Ok(History { format: self.format, git: self.git, commits, uncommitted: self.contents })
+        Ok(History { format: self.format, git: self.git, commits, odd: self.log.odd, uncommitted: self.contents })
     }
 
     /// The last commit's id; `None` before the first.
@@ -131,7 +133,7 @@ impl Checkout {
             let id = WORKING_TREE.to_owned();
             commits.push(Commit { id, summary: String::new(), parent, changes, merged: Vec::new() });
         }
-        History { format: self.format, git: self.git, commits, uncommitted: self.contents }
+        History { format: self.format, git: self.git, commits, odd: self.log.odd, uncommitted: self.contents }
     }
 
     /// The working tree alone, judged against the last commit; `None` if they do not differ.
@@ -143,7 +145,8 @@ impl Checkout {
         let base = stand_in(last, head)?;
         let (id, changes) = (WORKING_TREE.to_owned(), self.changes.into_values().collect());
         let tree = Commit { id, summary: String::new(), parent: Some(0), changes, merged: Vec::new() };
-        Ok(Some(History { format: self.format, git: self.git, commits: vec![base, tree], uncommitted: self.contents }))
+        let (commits, odd) = (vec![base, tree], Vec::new());
+        Ok(Some(History { format: self.format, git: self.git, commits, odd, uncommitted: self.contents }))
     }
 }
 
@@ -175,6 +178,8 @@ pub(crate) struct History {
     format: Format,
     git: Git,
     pub(crate) commits: Vec<Commit>,
+    /// What no program of a competition makes.
+    odd: Vec<Oddity>,
     /// Uncommitted contents.
     uncommitted: HashMap<BlobId, Vec<u8>>,
 }
@@ -182,6 +187,7 @@ pub(crate) struct History {
 impl History {
     /// Checks every commit; `only` limits the findings to one round's files.
     pub(crate) fn check(&self, only: Option<RoundNumber>, sink: &mut Sink) -> Result<()> {
+        odd::check(self.commits.iter().map(|commit| commit.id.as_str()), &self.odd, only, sink);
         history::check(&self.commits, &mut |wanted| self.traces(wanted), only, sink)
     }
 
@@ -192,7 +198,10 @@ impl History {
             let parsed = |bytes: &[u8]| Trace::of(Content::parse(self.format, file, bytes).map(|(content, _)| content));
             let trace = match self.uncommitted.get(blob) {
                 Some(bytes) => parsed(bytes),
-                None => parsed(&reader.file(file, blob)?),
+                None => match reader.file(file, blob)? {
+                    Contents::Bytes(bytes) => parsed(&bytes),
+                    Contents::Unfit(why) => Trace::Broken(ParseError::whole(why)),
+                },
             };
             let weight = trace.weight();
             if kept.fetch_add(weight, Ordering::Relaxed).saturating_add(weight) > MOST_TRACED {

@@ -1,5 +1,6 @@
 //! What is known of a history from outside of it: the head that this reader verified last, and the commit that it expects.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::heads::{Branch, Heads};
@@ -7,7 +8,7 @@ use crate::base::error::{Error, Result};
 use crate::model::history::WORKING_TREE;
 use crate::rules::checks::continues::{Continuity, Since};
 use crate::world::git::Git;
-use crate::world::git::upstream::Upstream;
+use crate::world::git::upstream::{Followed, Origin, Upstream};
 
 /// The commits of a history that was read.
 #[derive(Debug, Clone, Default)]
@@ -84,18 +85,26 @@ pub(crate) fn gather<'a>(
 ) -> Result<Option<(Continuity, Option<Verified<'a>>)>> {
     let Some(head) = lineage.head() else { return Ok(None) };
     let expected = asked.expect.map(|wanted| Ok((wanted.to_owned(), lineage.has_like(wanted)?))).transpose()?;
-    let (of, since, verified) = match followed(git, asked.heads)? {
+    let (of, written, since, verified) = match followed(git, asked.heads)? {
         // Without a remote there is nothing to go by; it is said where the history is asked for.
-        Err(why) => (None, asked.history.then_some(Since::Unknown(why)), None),
-        Ok((upstream, heads)) => {
-            let shown = format!("{} {}", upstream.address, upstream.branch);
+        Err(why) => (None, None, asked.history.then_some(Since::Unknown(why)), None),
+        Ok((Followed::Branch(upstream), heads)) => {
+            let Origin { address, written, .. } = upstream.origin.clone();
+            let shown = format!("{address} {}", upstream.branch);
             let (since, verified) = compared(git, lineage, upstream, heads, asked.accept)?;
-            (Some(shown), Some(since), verified)
+            (Some(shown), written, Some(since), verified)
+        }
+        Ok((Followed::Commit(origin, tips), heads)) => {
+            let Origin { address, written, .. } = origin.clone();
+            let (branch, since, verified) = without_a_branch(git, lineage, (origin, tips), heads, asked.accept)?;
+            let shown = branch.map_or_else(|| address.clone(), |branch| format!("{address} {branch}"));
+            (Some(shown), written, Some(since), verified)
         }
     };
     let known = Continuity {
         head: head.to_owned(),
         of,
+        written,
         since,
         shallow: lineage.shallow.clone(),
         accept: asked.accept,
@@ -105,8 +114,8 @@ pub(crate) fn gather<'a>(
     Ok(Some((known, verified)))
 }
 
-/// The remote branch that is followed and the file of heads, or why there is none.
-fn followed(git: &Git, heads: Option<&Path>) -> Result<std::result::Result<(Upstream, Heads), String>> {
+/// What is followed and the file of heads, or why there is none.
+fn followed(git: &Git, heads: Option<&Path>) -> Result<std::result::Result<(Followed, Heads), String>> {
     if heads.is_some_and(|named| named.as_os_str().is_empty()) {
         return Ok(Err("--heads names no file".to_owned()));
     }
@@ -125,7 +134,7 @@ fn compared<'a>(
     heads: Heads,
     accept: bool,
 ) -> Result<(Since, Option<Verified<'a>>)> {
-    let known = match heads.of(&upstream.address) {
+    let known = match remembered(&heads, &upstream.origin) {
         Ok(known) => known,
         Err(error) => return Ok((Since::Unreadable(error.to_string()), None)),
     };
@@ -136,9 +145,78 @@ fn compared<'a>(
         None => Since::First(known.into_iter().collect()),
     };
     let instead_of = last.filter(|_| accept && matches!(since, Since::Lacks { .. }));
-    let head = newest_of_the_remote(git, lineage, &upstream.tip)?;
-    let of = Branch { address: upstream.address, name: upstream.branch };
+    // The default branch may have been renamed, to begin anew: that stays a warning until the reader says otherwise.
+    let apart = matches!(&since, Since::First(others) if !others.is_empty());
+    let head = if apart && !accept { None } else { newest_of_the_remote(git, lineage, &upstream.tip)? };
+    let of = Branch { address: upstream.origin.address, name: upstream.branch };
     Ok((since, head.map(|head| Verified { git, heads, of, head, instead_of })))
+}
+
+/// The heads that are remembered of a remote: by its address as git resolves it, or else, as of older versions, by the
+/// one that is written down.
+fn remembered(heads: &Heads, origin: &Origin) -> Result<BTreeMap<String, String>> {
+    let known = heads.of(&origin.address)?;
+    match &origin.written {
+        Some(written) if known.is_empty() => heads.of(written),
+        _ => Ok(known),
+    }
+}
+
+/// How many branches of the remote are searched for a commit that is checked out by itself.
+const MOST_SEARCHED: usize = 16;
+
+/// Compares a commit that is checked out by itself: with the branch of the remote that it is in, rather one of which a
+/// head is remembered; otherwise with all heads that are remembered of the remote.
+fn without_a_branch<'a>(
+    git: &'a Git,
+    lineage: &Lineage,
+    (origin, tips): (Origin, Vec<(String, String)>),
+    heads: Heads,
+    accept: bool,
+) -> Result<(Option<String>, Since, Option<Verified<'a>>)> {
+    let known = match remembered(&heads, &origin) {
+        Ok(known) => known,
+        Err(error) => return Ok((None, Since::Unreadable(error.to_string()), None)),
+    };
+    let Some(head) = lineage.head().map(str::to_owned) else { return Ok((None, Since::First(Vec::new()), None)) };
+    let mut tips = tips;
+    tips.sort_by_key(|(branch, _)| !known.contains_key(branch));
+    for (branch, tip) in tips.iter().take(MOST_SEARCHED) {
+        if git.reached(tip, &head)? {
+            let upstream = Upstream { origin, branch: branch.clone(), tip: tip.clone() };
+            let (since, verified) = compared(git, lineage, upstream, heads, accept)?;
+            return Ok((Some(branch.clone()), since, verified));
+        }
+    }
+    Ok((None, by_itself(git, lineage, (&origin.remote, &head), &tips, &known)?, None))
+}
+
+/// How a commit that no branch of the remote has stands to the heads that are remembered of it.
+fn by_itself(
+    git: &Git,
+    lineage: &Lineage,
+    (remote, head): (&str, &str),
+    tips: &[(String, String)],
+    known: &BTreeMap<String, String>,
+) -> Result<Since> {
+    let Some(last) = known.values().find(|last| lineage.has(last)).or(known.values().next()).cloned() else {
+        return Ok(Since::First(Vec::new()));
+    };
+    if lineage.has(&last) {
+        return Ok(Since::Contains(last));
+    }
+    // A head that is not here cannot be asked.
+    if let Some(newer) = known.values().find(|last| git.reached(last, head).unwrap_or(false)) {
+        return Ok(Since::Older(newer.clone()));
+    }
+    for (branch, tip) in tips.iter().take(MOST_SEARCHED) {
+        if let Some(last) = known.get(branch)
+            && git.reached(tip, last)?
+        {
+            return Ok(Since::Beside(last.clone()));
+        }
+    }
+    Ok(Since::Lacks { last, tip: head.to_owned(), remote: remote.to_owned() })
 }
 
 fn since(git: &Git, lineage: &Lineage, upstream: &Upstream, last: &str) -> Result<Since> {
@@ -146,7 +224,7 @@ fn since(git: &Git, lineage: &Lineage, upstream: &Upstream, last: &str) -> Resul
     let there = if lineage.head() == Some(tip) { here } else { git.reached(tip, last)? };
     let last = last.to_owned();
     if !there {
-        return Ok(Since::Lacks { last, tip: tip.to_owned(), remote: upstream.remote.clone() });
+        return Ok(Since::Lacks { last, tip: tip.to_owned(), remote: upstream.origin.remote.clone() });
     }
     Ok(match lineage.head() {
         Some(head) if !here && git.reached(tip, head)? => Since::Older(last),

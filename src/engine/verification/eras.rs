@@ -8,12 +8,12 @@ use crate::engine::context::Context;
 use crate::engine::verification::continuity::Lineage;
 use crate::model::format::Format;
 use crate::model::format::detect::{Detected, telling};
-use crate::model::history::{BlobId, PathChange, PathCommit, WORKING_TREE};
+use crate::model::history::{BlobId, Contents, Oddity, PathChange, PathCommit, WORKING_TREE};
 use crate::model::snapshot::{ListedSource, Source as _};
 use crate::model::splat::file::SplatFile;
 use crate::model::threejs::file::ThreejsFile;
 use crate::rules::checks::formats::window::{FirstSeeds, Window, ends};
-use crate::rules::checks::{self, Sink};
+use crate::rules::checks::{self, Sink, odd};
 use crate::world::git::{Git, GitReader, TreeFiles};
 
 /// Of so many commits, the format is decided anew: a real competition changes its settings a dozen times.
@@ -37,6 +37,8 @@ pub(crate) struct Past {
     pub(crate) commits: Vec<PathCommit>,
     reader: GitReader,
     shallow: bool,
+    /// What no program of a competition makes.
+    odd: Vec<Oddity>,
     eras: Vec<Era>,
     /// Uncommitted contents.
     uncommitted: HashMap<BlobId, Vec<u8>>,
@@ -61,9 +63,9 @@ impl Past {
     /// # Errors
     /// An object is missing or broken, or the history is larger than any competition's.
     pub(crate) fn of(git: &Git) -> Result<Past> {
-        let (commits, shallow) = git.path_log(known)?;
+        let (commits, shallow, odd) = git.path_log(known)?;
         let eras = eras(git, &commits)?;
-        Ok(Past { commits, reader: git.reader(), shallow, eras, uncommitted: HashMap::new() })
+        Ok(Past { commits, reader: git.reader(), shallow, odd, eras, uncommitted: HashMap::new() })
     }
 
     /// As [`Past::of`], for the competition in this folder. A working tree that differs from the last commit counts as one
@@ -109,10 +111,10 @@ impl Past {
     ///
     /// # Errors
     /// The object is missing or broken.
-    pub(crate) fn blob(&self, blob: &BlobId) -> Result<Vec<u8>> {
+    pub(crate) fn blob(&self, blob: &BlobId) -> Result<Contents> {
         match self.uncommitted.get(blob) {
-            Some(bytes) => Ok(bytes.clone()),
-            None => self.reader.blob(blob),
+            Some(bytes) => Ok(Contents::Bytes(bytes.clone())),
+            None => self.reader.any_file(blob),
         }
     }
 
@@ -121,6 +123,8 @@ impl Past {
     /// # Errors
     /// An object of the history is missing or broken.
     pub(crate) fn check(&self, format: Format, window: &Window, sink: &mut Sink) -> Result<()> {
+        let judged = self.commits.get(window.first..window.end).unwrap_or_default();
+        odd::check(judged.iter().map(|commit| commit.id.as_str()), &self.odd, None, sink);
         checks::formats::history::check(format, &self.commits, window, &mut |blob| self.blob(blob), sink)
     }
 

@@ -15,7 +15,7 @@ use crate::engine::context::Context;
 use crate::model::beacon::BlockHash;
 use crate::model::config::{ConfigFile, Settings};
 use crate::model::file::{FileKind, PlayerFile, RepoFile, RoundFile};
-use crate::model::history::{BlobId, Change, Commit, WORKING_TREE};
+use crate::model::history::{BlobId, Change, Commit, Contents, WORKING_TREE};
 use crate::model::ids::{Block, Hotkey, Player, RoundNumber};
 use crate::model::limits::Budget;
 use crate::model::prompts::PromptList;
@@ -48,7 +48,7 @@ pub(crate) fn gather<'a>(
     );
     (facts.requests, facts.pools) = (requests?, pools?);
     (facts.matches, facts.replaced) = played::on_what(&origins, snapshot, &past.budget)?;
-    facts.unanswered = answered::unanswered(&origins, snapshot)?;
+    facts.recorded = answered::recorded(&origins, snapshot)?;
     Ok(facts)
 }
 
@@ -361,7 +361,10 @@ impl Source for Versions<'_> {
 
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
         let Some((blob, file)) = self.blobs.get(path).zip(FileKind::of_path(path)) else { return Ok(None) };
-        self.origins.read(&file, blob).map(Some)
+        match self.origins.read(&file, blob)? {
+            Contents::Bytes(bytes) => Ok(Some(bytes)),
+            Contents::Unfit(why) => Err(Error::failed(format!("{path}: {why}"))),
+        }
     }
 }
 

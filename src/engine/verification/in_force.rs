@@ -10,7 +10,7 @@ use crate::base::error::Result;
 use crate::model::config::{ConfigFile, Settings};
 use crate::model::file::{self, FileKind, PlayerFile, RepoFile, RoundFile};
 use crate::model::generation_audits::GenerationAudits;
-use crate::model::history::{BlobId, Change, Commit, WORKING_TREE};
+use crate::model::history::{BlobId, Change, Commit, Contents, WORKING_TREE};
 use crate::model::ids::{Player, RoundNumber};
 use crate::model::leader::Leaders;
 use crate::model::limits::Budget;
@@ -152,7 +152,8 @@ impl<'a> Origins<'a> {
             Some(bytes) => bytes,
             None => {
                 read = self.read(file, blob)?;
-                &read
+                let Some(bytes) = read.bytes() else { return Ok(None) };
+                bytes
             }
         };
         Ok(file::read_as(self.checkout.format, file, bytes).ok().map(|(value, _)| value))
@@ -165,21 +166,22 @@ impl<'a> Origins<'a> {
         blob: &BlobId,
         budget: &Budget,
     ) -> Result<Option<T>> {
-        let bytes = self.read(file, blob)?;
+        let read = self.read(file, blob)?;
+        let Some(bytes) = read.bytes() else { return Ok(None) };
         // The parsed form takes about as much memory again.
         budget.take(2 * bytes.len() as u64);
         budget.check()?;
-        Ok(file::read_as(self.checkout.format, file, &bytes).ok().map(|(value, _)| value))
+        Ok(file::read_as(self.checkout.format, file, bytes).ok().map(|(value, _)| value))
     }
 
-    /// The bytes of a committed version of a file.
-    pub(crate) fn read(&self, file: &FileKind, blob: &BlobId) -> Result<Vec<u8>> {
+    /// What a committed version of a file has.
+    pub(crate) fn read(&self, file: &FileKind, blob: &BlobId) -> Result<Contents> {
         let readers = || self.readers.lock().unwrap_or_else(PoisonError::into_inner);
         let free = readers().pop();
         let reader = free.unwrap_or_else(|| self.checkout.git.reader());
-        let bytes = reader.file(file, blob);
+        let contents = reader.file(file, blob);
         readers().push(reader);
-        bytes
+        contents
     }
 
     /// May a file differ now from the commit at this index?

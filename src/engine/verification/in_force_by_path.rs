@@ -88,7 +88,8 @@ impl<'a> Origins<'a> {
         for (at, change) in self.changes("leader.json") {
             let Some(blob) = &change.after else { continue };
             // A broken version adds nothing, and takes nothing away.
-            let Some(blocks) = self.blocks(&self.past.blob(blob)?) else { continue };
+            let contents = self.past.blob(blob)?;
+            let Some(blocks) = contents.bytes().and_then(|bytes| self.blocks(bytes)) else { continue };
             made.extend(blocks.difference(&known).map(|block| (*block, *at)));
             known = blocks;
         }
@@ -156,7 +157,9 @@ impl<'a> Origins<'a> {
             let then = match versions.entry(blob) {
                 Entry::Occupied(known) => known.get().clone(),
                 Entry::Vacant(unread) => {
-                    let then = self.settings(&self.past.blob(&blob)?).filter(|then| what_counts(then) != now);
+                    let contents = self.past.blob(&blob)?;
+                    let then = contents.bytes().and_then(|bytes| self.settings(bytes));
+                    let then = then.filter(|then| what_counts(then) != now);
                     unread.insert(then.map(Arc::new)).clone()
                 }
             };
@@ -193,7 +196,7 @@ impl<'a> Origins<'a> {
         if let Some(list) = self.lists.borrow().get(&blob) {
             return Ok(list.clone());
         }
-        let list = pool(&self.past.blob(&blob)?).map(Arc::new);
+        let list = self.past.blob(&blob)?.bytes().and_then(pool).map(Arc::new);
         self.lists.borrow_mut().insert(blob, list.clone());
         Ok(list)
     }

@@ -7,7 +7,7 @@ use super::eras::{self, Past};
 use crate::base::error::Result;
 use crate::base::github;
 use crate::engine::context::Context;
-use crate::model::history::{BlobId, Version, WORKING_TREE};
+use crate::model::history::{BlobId, Contents, Version, WORKING_TREE};
 use crate::world::git::Git;
 
 /// Most versions of files that are read: a round of a hundred audits has fewer.
@@ -95,7 +95,8 @@ fn tells(path: &str) -> bool {
 fn versions<'a>(git: &Git, events: impl Iterator<Item = Changed<'a>>) -> Result<Vec<Version>> {
     let (reader, mut versions, mut size) = (git.reader(), Vec::new(), 0_usize);
     for (commit, path, replaced, blob) in events.take(MOST_VERSIONS) {
-        let bytes = reader.blob(&blob)?;
+        // What no file is like tells of no event.
+        let Contents::Bytes(bytes) = reader.any_file(&blob)? else { continue };
         size = size.saturating_add(bytes.len());
         if size > MOST_BYTES {
             break;

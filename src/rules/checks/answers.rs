@@ -9,16 +9,25 @@ use crate::model::answers::{Answers, Digest, DuelEvidence, GivenAnswer, JudgedDu
 use crate::model::file::{FileKind, PlayerFile, RoundFile, answers_name, report_of};
 use crate::model::ids::{Player, RoundNumber};
 use crate::model::report::{Duel, DuelWinner, MatchReport};
-use crate::model::snapshot::{PlayerFiles, RoundFiles, Slot};
-use crate::rules::duel::{below_player, by_both_orders, claims_no_judge};
+use crate::model::snapshot::{PlayerFiles, RoundFiles, Slot, Snapshot};
+use crate::rules::duel::{INTERNAL_ERROR, below_player, by_both_orders, claims_no_judge};
 
-/// Whether a report may lack answers in a round that has a question.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unanswered {
-    /// It was recorded before the question: by a version, or a service, that keeps none.
-    Before,
+/// When a report's answers were recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recorded {
+    /// The report is older than its round's question: from before the answers were kept, or the question was held back.
+    BeforeQuestion,
     /// The history that would tell is not here.
     Unknown,
+    /// They came in this commit, and the report in an earlier one.
+    Later(String),
+}
+
+/// The first round of a competition with a question, or with answers.
+pub(super) fn recorded_since(snapshot: &Snapshot) -> Option<RoundNumber> {
+    let answered = |files: &RoundFiles| files.players.values().any(|own| !own.answers.is_empty());
+    let mut rounds = snapshot.rounds.iter();
+    rounds.find(|(_, files)| !files.question.is_missing() || answered(files)).map(|(round, _)| *round)
 }
 
 pub(super) fn check(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
@@ -26,9 +35,14 @@ pub(super) fn check(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFi
     for (right, own) in &files.players {
         let path = |name: &str| FileKind::Player(round, right.clone(), PlayerFile::Answers(name.to_owned())).path();
         for (name, answers) in own.answers.iter().filter_map(|(name, slot)| Some((name, slot.get()?))) {
-            let path = path(name);
+            let (path, report) = (path(name), report_of(name));
             sink.claim("duel.answers", round, path.clone(), |claim| {
-                match report_of(name).and_then(|report| own.reports.get(&report)) {
+                let recorded =
+                    report.as_ref().and_then(|name| facts.recorded.get(&(round, right.clone(), name.clone())));
+                if let Some(Recorded::Later(commit)) = recorded {
+                    claim.warn(format!("first recorded in {commit}, later than the report that has to follow from it"));
+                }
+                match report.and_then(|report| own.reports.get(&report)) {
                     Some(Slot::Ok(report)) => beside_report(claim, &path, (files, report), answers, &mut seen),
                     Some(_) => claim.skip("the report beside it cannot be read"),
                     None => claim.warn("there is no report beside it: a run was cut short, or it was removed"),
@@ -39,31 +53,81 @@ pub(super) fn check(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFi
             continue;
         }
         for name in own.reports.keys().filter(|name| own.answers_beside(name).is_missing()) {
-            let report = (round, right.clone(), name.clone());
-            let absent = format!("missing, though the round has a {}", RoundFile::Question.name());
-            sink.claim("duel.answers", round, path(&answers_name(name)), |claim| match facts.unanswered.get(&report) {
-                Some(Unanswered::Before) => claim.note("none: the report is older than the round's question"),
-                Some(Unanswered::Unknown) => claim.warn(format!("{absent}: whether it came first is not known here")),
-                None if facts.rules.no_history => claim.warn(format!("{absent}: without history it is unknown why")),
-                None => claim.fail(absent),
-            });
+            let recorded = facts.recorded.get(&(round, right.clone(), name.clone()));
+            sink.claim("duel.answers", round, path(&answers_name(name)), |claim| absent(facts, round, recorded, claim));
         }
     }
-    question(round, files, sink);
+    seen.tell(round, files, sink);
+    question(facts, round, files, sink);
 }
 
-/// The digest under which each image was judged first in the round, by URL, and the file that says so.
+/// A report without answers in a round that has a question.
+fn absent(facts: &VerifyFacts<'_>, round: RoundNumber, recorded: Option<&Recorded>, claim: &mut Claim) {
+    let question = RoundFile::Question.name();
+    let absent = format!("missing, though the round has a {question}");
+    match (recorded, facts.recorded_since.filter(|first| *first < round)) {
+        (Some(Recorded::BeforeQuestion), Some(first)) => claim.warn(format!(
+            "none: the report is older than the {question} of round {round}, though answers are kept since round {first}"
+        )),
+        (Some(Recorded::BeforeQuestion), None) => claim.skip("none: the report is older than the round's question"),
+        (Some(Recorded::Unknown), _) => claim.warn(format!("{absent}: whether it came first is not known here")),
+        _ if facts.rules.no_history => claim.warn(format!("{absent}: without history it is unknown why")),
+        _ => claim.fail(absent),
+    }
+}
+
+/// Did a judge decide a duel of this report?
+fn judged(report: &MatchReport) -> bool {
+    let by_judge = |duel: &Duel| {
+        duel.winner != DuelWinner::Skipped && !claims_no_judge(&duel.issues) && duel.issues != INTERNAL_ERROR
+    };
+    report.duels.iter().any(by_judge)
+}
+
+/// The digests of the images that a round was judged by.
 #[derive(Default)]
-struct Seen<'a>(HashMap<&'a str, (Digest, String)>);
+struct Seen<'a> {
+    /// The first one of each image that no sum is on record of, by URL, and the file that says so.
+    first: HashMap<&'a str, (Digest, String)>,
+    /// How many previews' digests were compared with a sum.
+    compared: usize,
+    /// How many have no sum to be compared with, by player.
+    alone: BTreeMap<&'a Player, usize>,
+}
 
 impl<'a> Seen<'a> {
-    /// Warns of an image that was judged by other bytes before.
+    /// An image has one digest in all of a round: what is stored never changes.
     fn take(&mut self, claim: &mut Claim, path: &str, url: &'a str, digest: Option<Digest>) {
         let Some(digest) = digest else { return };
-        let (first, place) = self.0.entry(url).or_insert_with(|| (digest, path.to_owned()));
+        let (first, place) = self.first.entry(url).or_insert_with(|| (digest, path.to_owned()));
         if *first != digest {
-            claim.warn(format!("{url}: judged by {digest} here, and by {first} in {place}"));
+            claim.fail(format!("{url}: judged by {digest} here, and by {first} in {place}"));
         }
+    }
+
+    /// Says how many digests prove nothing, for want of sums.
+    fn tell(&self, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
+        let alone: usize = self.alone.values().sum();
+        if alone == 0 {
+            return;
+        }
+        let with_sums = files.players.values().filter(|own| own.sums.get().is_some()).count();
+        sink.claim("duel.answers", round, format!("rounds/{round}: previews"), |claim| {
+            let of = counted(alone + self.compared, "preview's digest", "previews' digests");
+            let whose: Vec<String> =
+                self.alone.iter().take(3).map(|(player, count)| format!("{player} {count}")).collect();
+            let more = if self.alone.len() > 3 { ", and others" } else { "" };
+            let detail =
+                format!("{alone} of {of} compared with nothing: no SHA256SUMS has them ({}{more})", whose.join(", "));
+            match with_sums {
+                0 => claim.skip(detail),
+                _ => claim.warn(format!(
+                    "{detail}, though {} of the round {} one",
+                    counted(with_sums, "player", "players"),
+                    if with_sums == 1 { "has" } else { "have" }
+                )),
+            }
+        });
     }
 }
 
@@ -94,8 +158,16 @@ fn beside_report<'a>(
                 for ((url, digest), (player, own)) in shown.into_iter().zip(sides) {
                     let Some(url) = url else { continue };
                     match recorded(own, player, url) {
-                        Some(recorded) => without_digest += preview(claim, duel, (player, digest), recorded),
-                        None => seen.take(claim, path, url, digest),
+                        Some(recorded) => {
+                            seen.compared += usize::from(digest.is_some());
+                            without_digest += preview(claim, duel, (player, digest), recorded);
+                        }
+                        None => {
+                            if digest.is_some() {
+                                *seen.alone.entry(player).or_default() += 1;
+                            }
+                            seen.take(claim, path, url, digest);
+                        }
                     }
                 }
             }
@@ -163,8 +235,8 @@ fn preview(claim: &mut Claim, duel: &Duel, (player, found): (&Player, Option<Dig
     }
 }
 
-/// `judge.question`: the question is published, and the answers name it.
-fn question(round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
+/// `judge.question`: the question is published, with the first report that it covers, and the answers name it.
+fn question(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
     let all =
         files.players.iter().flat_map(|(right, own)| own.answers.iter().map(move |(name, slot)| (right, name, slot)));
     let answered: Vec<_> = all
@@ -174,10 +246,15 @@ fn question(round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
         })
         .collect();
     let first = answered.first();
+    let path = FileKind::Round(round, RoundFile::Question).path();
     if files.question.is_missing() && first.is_none() {
+        if let Some(since) = facts.recorded_since.filter(|since| *since <= round && of_judge(files) > 0) {
+            sink.claim("judge.question", round, path, |claim| withheld(claim, round, since));
+        }
         return;
     }
-    sink.claim("judge.question", round, FileKind::Round(round, RoundFile::Question).path(), |claim| {
+    sink.claim("judge.question", round, path, |claim| {
+        late(facts, round, files, claim);
         let published = match (&files.question, first) {
             (Slot::Ok(published), _) => published,
             (Slot::Missing, Some((file, _))) => return claim.fail(format!("missing, but {} names it", file.path())),
@@ -200,6 +277,39 @@ fn question(round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
         }
         say_models(claim, &published.asked.model, &models);
     });
+}
+
+/// How many of a round's reports the judge decided a duel of.
+fn of_judge(files: &RoundFiles) -> usize {
+    let reports = files.players.values().flat_map(|own| own.reports.values());
+    reports.filter(|slot| slot.get().is_some_and(|report| judged(report))).count()
+}
+
+/// A round that the judge decided, and that says nothing of its answers.
+fn withheld(claim: &mut Claim, round: RoundNumber, since: RoundNumber) {
+    let what = format!("missing: nothing shows what the judge of round {round} was asked and answered");
+    match since == round {
+        true => claim.warn(format!("{what}, though some of its reports have answers beside them")),
+        false => claim.warn(format!("{what}, though answers are kept since round {since}")),
+    }
+}
+
+/// Warns of a question that came later than reports that it should cover.
+fn late(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, claim: &mut Claim) {
+    let reports =
+        files.players.iter().flat_map(|(right, own)| own.reports.iter().map(move |(name, of)| (right, name, of)));
+    let older: Vec<_> = reports
+        .filter(|(.., slot)| slot.get().is_some_and(|report| judged(report)))
+        .map(|(right, name, _)| (round, right.clone(), name.clone()))
+        .filter(|report| facts.recorded.get(report) == Some(&Recorded::BeforeQuestion))
+        .collect();
+    if let Some((_, right, name)) = older.first() {
+        let first = FileKind::Player(round, right.clone(), PlayerFile::Report(name.clone())).path();
+        let (reports, them) = (counted(older.len(), "report", "reports"), if older.len() == 1 { "it" } else { "them" });
+        claim.warn(format!(
+            "committed later than {reports} that the judge decided, {first} first: was it asked for {them}?"
+        ));
+    }
 }
 
 /// Notes which model answered; several in one round are odd.

@@ -10,6 +10,8 @@ pub(crate) struct Continuity {
     pub(crate) head: String,
     /// The remote's address and its branch; `None` where they are unknown.
     pub(crate) of: Option<String>,
+    /// The address that is written down, where git makes another one of it.
+    pub(crate) written: Option<String>,
     /// How the history stands to the head that was verified last; `None` if that is not asked.
     pub(crate) since: Option<Since>,
     /// The commits that are missing because the clone is shallow: why, and what to do.
@@ -30,7 +32,7 @@ pub(crate) enum Since {
     /// The heads that are remembered cannot be read.
     Unreadable(String),
     /// No head of this branch was verified before; the branches of this remote of which one was, and which is not
-    /// contained, if all are so.
+    /// contained, if all are so. It is not remembered before the reader accepts that.
     First(Vec<(String, String)>),
     /// It contains this head.
     Contains(String),
@@ -53,7 +55,15 @@ pub(crate) enum Since {
 pub(crate) fn check(known: &Continuity, sink: &mut Sink) {
     let subject = known.of.clone().unwrap_or_else(|| "the history".to_owned());
     if let Some(since) = &known.since {
-        sink.claim("history.continues", None, subject, |claim| compared(known, since, claim));
+        sink.claim("history.continues", None, subject, |claim| {
+            compared(known, since, claim);
+            if let Some(written) = &known.written {
+                let how =
+                    format!(" (the address written down is {written}; git's url.*.insteadOf makes this one of it)");
+                claim.by(&how);
+                claim.note.push_str(&how);
+            }
+        });
     }
     if let Some((wanted, there)) = &known.expected {
         sink.claim("history.continues", None, format!("--expect {wanted}"), |claim| {
@@ -87,9 +97,14 @@ fn compared(known: &Continuity, since: &Since, claim: &mut Claim) {
         }
         Since::First(others) => {
             let shown = others.iter().take(3).map(|(branch, head)| format!("{} of {branch}", short(head)));
+            let then = if known.accept {
+                "accepted by --accept-rewrite"
+            } else {
+                "if the branch was renamed, its history was rewritten; otherwise verify --accept-rewrite ends this warning"
+            };
             claim.warn(format!(
                 "{head} is the first head of this branch that is verified here, and does not contain what was verified \
-                 of the remote's {}: {}",
+                 of the remote's {}: {}; {then}",
                 counted(others.len(), "other branch", "other branches"),
                 shown.collect::<Vec<_>>().join(", ")
             ));
@@ -114,8 +129,9 @@ fn lacks(known: &Continuity, (tip, last, remote): (&str, &str, &str), claim: &mu
     } else if let Some(shallow) = &known.shallow {
         claim.skip(format!("{last}, the head verified last, is not here: {shallow}"));
     } else {
+        let whose = if tip == short(&known.head) { "what is checked out" } else { "the remote's head" };
         claim.fail(format!(
-            "{tip}, the remote's head, does not contain {last}, the head verified last: the history was rewritten, or \
+            "{tip}, {whose}, does not contain {last}, the head verified last: the history was rewritten, or \
              this checkout is older. `git fetch {remote}` gets {last} if it is only older; to go on with a history that \
              was rewritten: verify --accept-rewrite"
         ));
@@ -135,6 +151,7 @@ mod tests {
         let mut known = Continuity {
             head: "a".repeat(40),
             of: Some("host/comp main".to_owned()),
+            written: None,
             since: Some(since),
             shallow: None,
             accept: false,

@@ -16,6 +16,7 @@ pub(crate) mod in_force;
 mod leader;
 mod matches;
 pub(crate) mod objects;
+pub(crate) mod odd;
 mod outputs;
 mod prompts;
 mod refusals;
@@ -32,7 +33,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use self::answers::Unanswered;
+use self::answers::Recorded;
 pub use self::audits::RequestBasis;
 use self::in_force::{ClaimTerms, InForce};
 use super::seed::OnChain;
@@ -380,8 +381,10 @@ pub struct VerifyFacts<'a> {
     pub matches: BTreeMap<Reported, Then<MatchView>>,
     /// Files replaced after matches were played on them, with the last commit that did so.
     pub replaced: BTreeMap<FileKind, String>,
-    /// Match reports that may lack answers, though their round has a question.
-    pub unanswered: BTreeMap<Reported, Unanswered>,
+    /// What the history says of the answers beside match reports, where it says anything.
+    pub recorded: BTreeMap<Reported, Recorded>,
+    /// The first round with a question, or with answers: whoever keeps them once can keep them always.
+    pub recorded_since: Option<RoundNumber>,
     /// For each round, the pool in the commit that wrote its seed; `None` if it had none.
     pub pools: BTreeMap<RoundNumber, Then<Option<Arc<PromptList>>>>,
     /// What the chain says about each round's latest_reveal_block, if asked.
@@ -395,9 +398,21 @@ impl<'a> VerifyFacts<'a> {
     #[must_use]
     pub fn of_files(snapshot: &'a Snapshot) -> Self {
         let (requests, matches, replaced) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        let (unanswered, pools, blocks, allow_private_cdn) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new(), false);
+        let (recorded, pools, blocks, allow_private_cdn) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new(), false);
+        let recorded_since = answers::recorded_since(snapshot);
         let rules = InForce::of(snapshot);
-        VerifyFacts { snapshot, rules, requests, matches, replaced, unanswered, pools, blocks, allow_private_cdn }
+        VerifyFacts {
+            snapshot,
+            rules,
+            requests,
+            matches,
+            replaced,
+            recorded,
+            recorded_since,
+            pools,
+            blocks,
+            allow_private_cdn,
+        }
     }
 
     /// The terms for the claims of a round's file.

@@ -79,6 +79,7 @@ pub(super) fn look(root: &Path) -> Result<Option<Places>> {
     for folder in HashSet::from([&own, &common]) {
         all_plain(folder)?;
     }
+    known_form(root, &common)?;
     leads_to_a_commit(&own, &common)?;
     let (objects, partial) = stores(&common.join("objects"))?;
     Ok(Some(Places { objects, partial }))
@@ -135,6 +136,25 @@ fn all_plain(folder: &Path) -> Result<()> {
         }
         Ok(())
     })
+}
+
+/// Refuses a repository whose refs or objects are in a form that is not read here.
+fn known_form(root: &Path, common: &Path) -> Result<()> {
+    let config = files::read_below(common, Path::new("config"), 1 << 20)?.unwrap_or_default();
+    // One that makes no sense is reported where the repository is opened.
+    let Ok(config) = gix::config::File::try_from(String::from_utf8_lossy(&config).as_ref()) else { return Ok(()) };
+    let value = |name: &str| config.string(name).map(|value| value.to_string().to_ascii_lowercase());
+    if let Some(form) = value("extensions.refStorage").filter(|form| form != "files") {
+        let refs =
+            Error::failed(format!("{}: its branches are stored as {form:?}, which is not read here", root.display()));
+        let how = "git refs migrate --ref-format=files   (git 2.46 or newer; or clone again with --ref-format=files)";
+        return Err(refs.hint(how));
+    }
+    if let Some(form) = value("extensions.objectFormat").filter(|form| form != "sha1") {
+        let what = format!("{}: its commits have {form:?} ids; only SHA-1 is read here", root.display());
+        return Err(Error::failed(what).hint("git cannot convert it: ask its owner for a repository with SHA-1"));
+    }
+    Ok(())
 }
 
 /// Follows `HEAD` as git does: each ref must be a plain file of this repository, and the chain must end.

@@ -9,7 +9,7 @@ use super::walk::{Differing, Walker};
 use super::{Git, GitReader, Read, blob_of};
 use crate::base::error::{Context as _, Result};
 use crate::model::file::FileKind;
-use crate::model::history::{BlobId, Change, Commit, Merged, PathChange, PathCommit};
+use crate::model::history::{BlobId, Change, Commit, Merged, Oddity, PathChange, PathCommit};
 use crate::world::builds::Pushed;
 
 /// The most commits that are read: a competition makes a few hundred per round.
@@ -33,7 +33,21 @@ pub struct Log {
     pub shallow: bool,
     /// Has each commit only the one before it as a parent, so that the changes tell what every commit holds?
     pub linear: bool,
+    /// What no program of a competition makes.
+    pub odd: Vec<Oddity>,
 }
+
+/// What was read of a history.
+struct Walked<T> {
+    commits: Vec<T>,
+    shallow: bool,
+    /// Has any commit several parents?
+    merges: bool,
+    odd: Vec<Oddity>,
+}
+
+/// What is said of a date that no commit can have.
+const UNDATED: &str = "its date is none of the years 1970 to 9999";
 
 /// What is needed to order and compare a commit.
 pub(super) struct LogNode {
@@ -43,12 +57,15 @@ pub(super) struct LogNode {
     pub(super) summary: String,
     /// When it was made, in seconds.
     pub(super) seconds: i64,
+    /// Is its date one that can be?
+    dated: bool,
 }
 
 impl LogNode {
     fn of(id: ObjectId, commit: Read) -> LogNode {
         let summary = commit.message.lines().next().unwrap_or_default().chars().take(SUMMARY).collect();
-        LogNode { id, parents: commit.parents, tree: commit.tree, summary, seconds: commit.seconds }
+        let Read { tree, parents, seconds, dated, .. } = commit;
+        LogNode { id, parents, tree, summary, seconds, dated }
     }
 }
 
@@ -62,7 +79,7 @@ impl Git {
             Some(Change { file: file?, before: blob(before), after: blob(after) })
         };
         let all = |differing: Vec<Differing>| differing.into_iter().filter_map(of_meshes).collect();
-        let (commits, shallow, merges) = self.walk_log(None, |node, parent, differs| Commit {
+        let Walked { commits, shallow, merges, odd } = self.walk_log(None, |node, parent, differs| Commit {
             id: node.id.to_string(),
             summary: node.summary.clone(),
             parent,
@@ -71,34 +88,33 @@ impl Git {
         })?;
         let follows = |(at, commit): (usize, &Commit)| commit.parent == at.checked_sub(1);
         let linear = !shallow && !merges && commits.iter().enumerate().all(follows);
-        Ok(Log { commits, shallow, linear })
+        Ok(Log { commits, shallow, linear, odd })
     }
 
-    /// As [`Git::log`], with the files by their paths, those of another format (that `knows` tells) among them; and
-    /// whether commits are missing at the beginning.
+    /// As [`Git::log`], with the files by their paths, those of another format (that `knows` tells) among them; whether
+    /// commits are missing at the beginning; and what no program of a competition makes.
     ///
     /// # Errors
     /// As [`Git::log`].
-    pub fn path_log(&self, knows: fn(&str) -> bool) -> Result<(Vec<PathCommit>, bool)> {
+    pub fn path_log(&self, knows: fn(&str) -> bool) -> Result<(Vec<PathCommit>, bool, Vec<Oddity>)> {
         let of_any =
             |Differing { path, before, after, .. }| PathChange { path, before: blob(before), after: blob(after) };
         let all = |differing: Vec<Differing>| differing.into_iter().map(of_any).collect();
-        let (commits, shallow, _) = self.walk_log(Some(knows), |node, parent, differs| PathCommit {
+        let Walked { commits, shallow, odd, .. } = self.walk_log(Some(knows), |node, parent, differs| PathCommit {
             id: node.id.to_string(),
             summary: node.summary.clone(),
             parent,
             changes: all(differs.from_all),
             merged: merged(differs.from_each, all),
         })?;
-        Ok((commits, shallow))
+        Ok((commits, shallow, odd))
     }
 
-    /// The commits, whether some are missing at the beginning, and whether any has several parents.
     fn walk_log<T>(
         &self,
         others: Option<fn(&str) -> bool>,
         make: impl Fn(&LogNode, Option<usize>, Differs) -> T,
-    ) -> Result<(Vec<T>, bool, bool)> {
+    ) -> Result<Walked<T>> {
         let reader = self.reader();
         let (order, shallow) = match self.head()? {
             Some(head) => self.parents_first(&reader, head)?,
@@ -107,11 +123,14 @@ impl Git {
         self.objects.allow(order.len());
         let places: HashMap<ObjectId, usize> = order.iter().enumerate().map(|(at, node)| (node.id, at)).collect();
         let mut walker = Walker::new(&reader, order.len()).telling(others);
-        let (mut commits, mut count) = (Vec::with_capacity(order.len()), 0_usize);
+        let (mut commits, mut odd, mut count) = (Vec::with_capacity(order.len()), Vec::new(), 0_usize);
         for node in &order {
             let parents = node.parents.iter().filter_map(|parent| places.get(parent).copied());
             let parents = parents.filter_map(|place| Some((place, order.get(place)?.tree)));
             let changes = changes(&mut walker, &parents.collect::<Vec<_>>(), node.tree)?;
+            let oddity = |path, what| Oddity { commit: node.id.to_string(), path, what };
+            odd.extend((!node.dated).then(|| oddity(None, UNDATED)));
+            odd.extend(walker.take_odd().into_iter().map(|(path, what)| oddity(Some(path), what)));
             count += changes.from_all.len();
             count += changes.from_each.iter().map(|(_, differing)| differing.len()).sum::<usize>();
             if count > MOST_CHANGES {
@@ -121,7 +140,7 @@ impl Git {
             let parent = node.parents.first().and_then(|parent| places.get(parent).copied());
             commits.push(make(node, parent, changes));
         }
-        Ok((commits, shallow, order.iter().any(|node| node.parents.len() > 1)))
+        Ok(Walked { commits, shallow, merges: order.iter().any(|node| node.parents.len() > 1), odd })
     }
 
     /// All ancestors of `head`, parents first, and whether some are missing.

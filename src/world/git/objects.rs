@@ -8,8 +8,9 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use gix::ObjectId;
 
 use super::guard::{self, Places};
-use super::packs::{Packs, Weight};
+use super::packs::{Packs, Unfit, Weight};
 use crate::base::error::{Context as _, Error, Kind, Result};
+use crate::model::history::Contents;
 
 /// Size limit of a commit: the largest real one has 2 kB, and a signature adds a few.
 pub(super) const LARGEST_COMMIT: u64 = 1 << 20;
@@ -84,7 +85,7 @@ impl Objects {
         self.left.store(ALLOWANCE.saturating_add(more), Ordering::Relaxed);
     }
 
-    /// Reads an object of at most `most` bytes.
+    /// Reads an object of at most `most` bytes, without which nothing can go on.
     pub(super) fn read(
         &self,
         repo: &gix::Repository,
@@ -92,27 +93,47 @@ impl Objects {
         kind: gix::objs::Kind,
         most: u64,
     ) -> Result<Vec<u8>> {
+        match self.look(repo, id, kind, most)? {
+            Contents::Bytes(bytes) => Ok(bytes),
+            Contents::Unfit(why) => Err(Error::failed(format!("{}: {why}", self.root.display()))),
+        }
+    }
+
+    /// Reads an object of at most `most` bytes. One that is there, but larger or of another kind, is no error: it is
+    /// what somebody committed. Why it is unfit reads the same on every machine.
+    pub(super) fn look(
+        &self,
+        repo: &gix::Repository,
+        id: ObjectId,
+        kind: gix::objs::Kind,
+        most: u64,
+    ) -> Result<Contents> {
+        let unfit = |why: std::fmt::Arguments<'_>| Ok(Contents::Unfit(format!("{kind} {id} {why}")));
         let place = || format!("{}: {kind} {id}", self.root.display());
-        let weight = self.weigh(repo, id, most).failed(|| format!("{} cannot be read", place()))?;
-        let weight = weight.ok_or_else(|| self.missing(&place()))?;
+        let weight = match self.weigh(repo, id, most) {
+            Ok(weight) => weight.ok_or_else(|| self.missing(&place()))?,
+            Err(error) => match error.downcast_ref::<Unfit>() {
+                Some(why) => return unfit(format_args!("is not read: {why}")),
+                None => return Err(error).context(Kind::Damaged, || format!("{} cannot be read", place())),
+            },
+        };
         if weight.size > most {
-            return Err(Error::failed(format!("{} has {} bytes; at most {most} are read", place(), weight.size)));
+            return unfit(format_args!("has {} bytes; at most {most} are read", weight.size));
         }
         if weight.memory > AT_ONCE {
-            let unfolds = format!("{} unfolds to {} bytes in memory; the limit is {AT_ONCE}", place(), weight.memory);
-            return Err(Error::failed(unfolds));
+            return unfit(format_args!("unfolds to {} bytes in memory; the limit is {AT_ONCE}", weight.memory));
         }
         self.spend(weight.work.saturating_add(PER_OBJECT))?;
         let found = self.find(repo, id, weight.memory);
         let object = found.context(Kind::Damaged, || format!("{} cannot be read", place()))?;
         if object.kind != kind {
-            return Err(Error::failed(format!("{} is a {}", place(), object.kind)));
+            return unfit(format_args!("is a {}", object.kind));
         }
         // It was not weighed beforehand: charge for its size now.
         if weight.work == 0 {
             self.spend(object.data.len() as u64)?;
         }
-        Ok(object.data)
+        Ok(Contents::Bytes(object.data))
     }
 
     /// The error for a missing object. In a partial clone that says nothing about the competition: the object

@@ -15,6 +15,18 @@ use gix::odb::pack::{data, index};
 
 use crate::base::error::{Context as _, Result};
 
+/// Why an object is not read, though it is whole: no honest one is packed like that.
+#[derive(Debug)]
+pub(super) struct Unfit(pub(super) String);
+
+impl std::fmt::Display for Unfit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Unfit {}
+
 /// The longest delta chain that git itself makes.
 const DEEPEST: usize = 4095;
 
@@ -62,7 +74,7 @@ impl Weight {
 /// The cost of inflating `packed` bytes to `size`.
 fn inflating(size: u64, packed: u64) -> anyhow::Result<u64> {
     let sound = packed <= size.saturating_add(size / 8).saturating_add(SURPLUS);
-    anyhow::ensure!(sound, "{size} bytes take {packed} when packed");
+    anyhow::ensure!(sound, Unfit(format!("{size} bytes take {packed} when packed")));
     Ok(size.saturating_add(packed.saturating_mul(PACKED)))
 }
 
@@ -111,7 +123,10 @@ impl Packs {
     }
 
     /// The cost of an object, in the most expensive pack that has it; `None` if none has.
-    pub(super) fn weigh(&self, id: &ObjectId) -> Result<Option<Weight>> {
+    ///
+    /// # Errors
+    /// A pack is damaged, or holds it in an [`Unfit`] form.
+    pub(super) fn weigh(&self, id: &ObjectId) -> anyhow::Result<Option<Weight>> {
         let mut dearest: Option<Weight> = None;
         for pack in &self.0 {
             if let Some(weight) = pack.weigh(id)? {
@@ -144,10 +159,11 @@ impl Pack {
         self.index.lookup(id).map(|at| self.index.pack_offset_at_index(at))
     }
 
-    fn weigh(&self, id: &ObjectId) -> Result<Option<Weight>> {
+    fn weigh(&self, id: &ObjectId) -> anyhow::Result<Option<Weight>> {
+        use anyhow::Context as _;
         let Some(place) = self.place(id) else { return Ok(None) };
         let cannot = || format!("{}: object {id} cannot be read", self.data.path().display());
-        self.chain(place).failed(cannot).map(Some)
+        self.chain(place).with_context(cannot).map(Some)
     }
 
     fn chain(&self, place: u64) -> anyhow::Result<Weight> {
@@ -187,6 +203,6 @@ impl Pack {
 }
 
 fn not_deeper(depth: usize) -> anyhow::Result<()> {
-    anyhow::ensure!(depth <= DEEPEST, "more than {DEEPEST} deltas in one chain");
+    anyhow::ensure!(depth <= DEEPEST, Unfit(format!("more than {DEEPEST} deltas in one chain")));
     Ok(())
 }

@@ -8,9 +8,9 @@ use gix::objs::{Kind, TreeRefIter};
 
 use super::walk::Walker;
 use super::{Git, GitReader, blob_of, objects};
-use crate::base::error::{Context as _, Result};
+use crate::base::error::{Context as _, Error, Result};
 use crate::model::file::FileKind;
-use crate::model::history::BlobId;
+use crate::model::history::{BlobId, Contents};
 use crate::model::snapshot::Source;
 
 /// The files of a commit that a competition knows.
@@ -99,7 +99,7 @@ impl TreeFiles {
 fn entry(reader: &GitReader, tree: ObjectId, name: &str, file: bool) -> Result<Option<ObjectId>> {
     let bytes = reader.object(tree, Kind::Tree, objects::LARGEST_TREE)?;
     for entry in TreeRefIter::from_bytes(&bytes, reader.hash()) {
-        let entry = entry.failed(|| reader.cannot("read a tree"))?;
+        let entry = entry.failed(|| reader.cannot(&format!("read tree {tree}")))?;
         let fits = if file { entry.mode.is_blob() } else { entry.mode.is_tree() };
         if fits && entry.filename == name {
             return Ok(Some(entry.oid.to_owned()));
@@ -116,9 +116,13 @@ impl Source for TreeFiles {
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
         let Some(id) = self.blob_id(path)? else { return Ok(None) };
         let reader = self.git.reader();
-        match FileKind::of_path(path) {
-            Some(file) => reader.file(&file, &id).map(Some),
-            None => reader.blob(&id).map(Some),
+        let contents = match FileKind::of_path(path) {
+            Some(file) => reader.file(&file, &id)?,
+            None => reader.any_file(&id)?,
+        };
+        match contents {
+            Contents::Bytes(bytes) => Ok(Some(bytes)),
+            Contents::Unfit(why) => Err(Error::failed(format!("{path}: {why}"))),
         }
     }
 }

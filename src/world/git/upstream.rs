@@ -22,13 +22,32 @@ const DEEPEST: usize = 16;
 /// The most commits that are read to compare two of them.
 const MOST_COMMITS: usize = 500_000;
 
+/// The remote that a checkout comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// Its address as git resolves it, the same for all spellings, without secrets.
+    pub(crate) address: String,
+    /// The address that is written down, where `url.*.insteadOf` makes another one of it.
+    pub(crate) written: Option<String>,
+    /// Its name here.
+    pub(crate) remote: String,
+}
+
+/// What a checkout follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Followed {
+    /// A branch of a remote.
+    Branch(Upstream),
+    /// No branch: a commit by itself is checked out. The remote's branches and their last commits, as of the last fetch,
+    /// its default one first.
+    Commit(Origin, Vec<(String, String)>),
+}
+
 /// The branch of a remote that a checkout follows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Upstream {
-    /// The remote's address, the same for all spellings, without secrets.
-    pub(crate) address: String,
-    /// The remote's name here.
-    pub(crate) remote: String,
+    /// The remote.
+    pub(crate) origin: Origin,
     /// The branch's name there.
     pub(crate) branch: String,
     /// The branch's last commit, as of the last fetch.
@@ -40,7 +59,7 @@ impl Git {
     ///
     /// # Errors
     /// The configuration or a ref cannot be read.
-    pub(crate) fn upstream(&self) -> Result<std::result::Result<Upstream, String>> {
+    pub(crate) fn upstream(&self) -> Result<std::result::Result<Followed, String>> {
         let repo = self.local();
         let here = repo.head_name().failed(|| self.cannot("read HEAD"))?.map(|name| name.shorten().to_string());
         let config = repo.config_snapshot();
@@ -65,24 +84,41 @@ impl Git {
         let url = value("remote", &remote, "url").unwrap_or_else(|| remote.clone());
         let merges = of_branch("merge").filter(|_| tracked.is_some());
         let merges = merges.and_then(|name| name.strip_prefix("refs/heads/").map(str::to_owned));
-        let branch = match merges.or(here) {
-            Some(branch) => Some(branch),
-            None => self.branch_at_head(&remote)?,
-        };
-        let Some(branch) = branch else {
-            return Ok(Err("no branch is checked out (git switch BRANCH)".to_owned()));
-        };
+        let (written, resolved) = (address(&url, &self.root), address(&self.resolved(&url)?, &self.root));
+        let written = Some(written).filter(|written| *written != resolved);
+        let origin = Origin { address: resolved, written, remote };
+        let Some(branch) = merges.or(here) else { return self.without_a_branch(origin).map(Ok) };
+        let remote = &origin.remote;
         Ok(match self.ref_at(&format!("refs/remotes/{remote}/{branch}"))? {
-            Some(tip) => Ok(Upstream { address: address(&url, &self.root), remote, branch, tip: tip.to_string() }),
+            Some(tip) => Ok(Followed::Branch(Upstream { origin, branch, tip: tip.to_string() })),
             None => Err(format!("{remote} has no branch {branch}, as far as is known here (git fetch {remote})")),
         })
     }
 
-    /// The remote's branch whose last commit is checked out without a branch, as CI does; `None` if there are several.
-    fn branch_at_head(&self, remote: &str) -> Result<Option<String>> {
-        let (head, tips) = (self.head()?, self.refs_below(&format!("refs/remotes/{remote}"))?);
-        let mut here = tips.into_iter().filter(|(_, tip)| Some(*tip) == head).map(|(branch, _)| branch);
-        Ok(here.next().filter(|_| here.next().is_none()))
+    /// What a checkout without a branch follows: the one branch of the remote whose last commit it is, as in CI, if any.
+    fn without_a_branch(&self, origin: Origin) -> Result<Followed> {
+        let below = format!("refs/remotes/{}", origin.remote);
+        let (head, tips) = (self.head()?, self.refs_below(&below)?);
+        let mut here = tips.iter().filter(|(_, tip)| Some(**tip) == head);
+        if let (Some((branch, tip)), None) = (here.next(), here.next()) {
+            return Ok(Followed::Branch(Upstream { origin, branch: branch.clone(), tip: tip.to_string() }));
+        }
+        let default = self.default_branch(&below)?;
+        let mut tips: Vec<_> = tips.into_iter().map(|(branch, tip)| (branch, tip.to_string())).collect();
+        tips.sort_by_key(|(branch, _)| Some(branch) != default.as_ref());
+        Ok(Followed::Commit(origin, tips))
+    }
+
+    /// The remote's default branch, as of the clone.
+    fn default_branch(&self, below: &str) -> Result<Option<String>> {
+        let name = format!("{below}/HEAD");
+        if !is_below(&name) {
+            return Ok(None);
+        }
+        let text = files::read_below(self.local().common_dir(), Path::new(&name), REF)?.unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let named = text.strip_prefix("ref: ").and_then(|rest| rest.trim().strip_prefix(below)?.strip_prefix('/'));
+        Ok(named.map(str::to_owned))
     }
 
     /// The objects that `git replace` and grafts put something else in place of, in what git shows here. gen404 reads

@@ -25,6 +25,9 @@ const ENTRIES: u64 = 10_000_000;
 /// What each commit adds to it: enough for a round of a thousand miners.
 const ENTRIES_PER_COMMIT: u64 = 4_000;
 
+/// The most paths at which something else may stand: an honest history has none.
+const MOST_ODD: usize = 1_000;
+
 /// The most players that are cached by name.
 const MOST_PLAYERS: usize = 10_000;
 
@@ -72,12 +75,21 @@ pub(super) struct Differing {
     pub(super) after: Option<ObjectId>,
 }
 
-/// A tree entry that may be a file or a folder of a competition.
+/// A tree entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct TreeEntry<'a> {
     name: &'a [u8],
     folder: bool,
     id: ObjectId,
+    /// What it is, if neither a file nor a folder.
+    odd: Option<&'static str>,
+}
+
+impl TreeEntry<'_> {
+    /// Its blob, if it is a file.
+    fn blob(&self) -> Option<ObjectId> {
+        (!self.folder && self.odd.is_none()).then_some(self.id)
+    }
 }
 
 /// Walks trees within the limits.
@@ -90,19 +102,29 @@ pub(super) struct Walker<'a> {
     left: u64,
     /// Files of other formats that are told as well, by their paths.
     others: Option<fn(&str) -> bool>,
+    /// What stands where a competition has something else, by path, since this was last taken.
+    odd: BTreeMap<String, &'static str>,
+    odd_ever: usize,
 }
 
 impl<'a> Walker<'a> {
     /// Walks the trees of this many commits.
     pub(super) fn new(reader: &'a GitReader, commits: usize) -> Self {
         let left = ENTRIES.saturating_add((commits as u64).saturating_mul(ENTRIES_PER_COMMIT));
-        Walker { reader, kept: HashMap::new(), kept_bytes: 0, players: HashMap::new(), left, others: None }
+        let (kept, players, odd) = (HashMap::new(), HashMap::new(), BTreeMap::new());
+        Walker { reader, kept, kept_bytes: 0, players, left, others: None, odd, odd_ever: 0 }
     }
 
     /// Tells files of other formats as well.
     pub(super) fn telling(mut self, others: Option<fn(&str) -> bool>) -> Self {
         self.others = others;
         self
+    }
+
+    /// What was found since the last call where a competition has something else: a link at a file's path and the
+    /// like, which counts as no file.
+    pub(super) fn take_odd(&mut self) -> BTreeMap<String, &'static str> {
+        std::mem::take(&mut self.odd)
     }
 
     /// The files in which two trees differ, by path.
@@ -129,7 +151,7 @@ impl<'a> Walker<'a> {
         let mut next = vec![tree];
         while let Some(tree) = next.pop() {
             let bytes = self.tree(Some(tree))?;
-            let entries = self.entries(&bytes)?;
+            let entries = self.entries(&bytes, Some(tree))?;
             next.extend(entries.into_iter().filter(|entry| entry.folder).map(|entry| entry.id));
         }
         Ok(())
@@ -146,19 +168,32 @@ impl<'a> Walker<'a> {
         if old == new || !(path.is_empty() || enters(&path)) {
             return Ok(());
         }
-        let (old, new) = (self.tree(old)?, self.tree(new)?);
-        let (old, new) = (self.entries(&old)?, self.entries(&new)?);
+        let (before, after) = (self.tree(old)?, self.tree(new)?);
+        let (old, new) = (self.entries(&before, old)?, self.entries(&after, new)?);
         for (was, is) in differing(&old, &new) {
             let Some(entry) = was.or(is) else { continue };
-            let (was, is) = (was.map(|entry| entry.id), is.map(|entry| entry.id));
             let Ok(name) = std::str::from_utf8(entry.name) else { continue };
-            if !entry.folder {
-                let file = at.file(name);
-                if file.is_some() || self.others.is_some_and(|knows| knows(&format!("{path}{name}"))) {
-                    found.push(Differing { path: format!("{path}{name}"), file, before: was, after: is });
+            let file = at.file(name);
+            let is_file = file.is_some() || self.others.is_some_and(|knows| knows(&format!("{path}{name}")));
+            let folder = if is_file { None } else { self.folder(at, name) };
+            let odd = is.and_then(|is| match is.odd {
+                Some(odd) => (is_file || folder.is_some()).then_some(odd),
+                None if is.folder => is_file.then_some("a folder"),
+                None => folder.is_some().then_some("a file in place of a folder"),
+            });
+            if let Some(odd) = odd {
+                self.note(format!("{path}{name}"), odd)?;
+            }
+            if entry.folder {
+                if let Some(folder) = folder {
+                    self.compare(&folder, (was.map(|was| was.id), is.map(|is| is.id)), enters, found)?;
                 }
-            } else if let Some(folder) = self.folder(at, name) {
-                self.compare(&folder, (was, is), enters, found)?;
+            } else if is_file {
+                let (before, after) = (was.and_then(|was| was.blob()), is.and_then(|is| is.blob()));
+                // A file that only became executable differs in nothing that is read.
+                if before != after {
+                    found.push(Differing { path: format!("{path}{name}"), file, before, after });
+                }
             }
             // Comparing names and parsing keys costs more than passing an entry.
             self.count(16)?;
@@ -166,6 +201,15 @@ impl<'a> Walker<'a> {
                 return Err(self.too_much(&format!("a commit has or changes more than {MOST_FILES} files")));
             }
         }
+        Ok(())
+    }
+
+    fn note(&mut self, path: String, odd: &'static str) -> Result<()> {
+        self.odd_ever += 1;
+        if self.odd_ever > MOST_ODD {
+            return Err(self.too_much(&format!("it has links and the like at more than {MOST_ODD} paths of files")));
+        }
+        self.odd.insert(path, odd);
         Ok(())
     }
 
@@ -208,9 +252,10 @@ impl<'a> Walker<'a> {
         Ok(bytes)
     }
 
-    /// The plain files and folders of a tree, in git's order, each name once.
-    fn entries<'t>(&mut self, tree: &'t [u8]) -> Result<Vec<TreeEntry<'t>>> {
-        let what = || self.reader.cannot("read a tree");
+    /// The entries of a tree, in git's order, each name once.
+    fn entries<'t>(&mut self, tree: &'t [u8], id: Option<ObjectId>) -> Result<Vec<TreeEntry<'t>>> {
+        let name = || id.map(|id| id.to_string()).unwrap_or_default();
+        let what = || self.reader.cannot(&format!("read tree {}", name()));
         let mut entries: Vec<TreeEntry<'t>> = Vec::new();
         let mut last: Option<(&[u8], bool)> = None;
         let mut count = 0;
@@ -218,12 +263,16 @@ impl<'a> Walker<'a> {
             let entry = entry.failed(what)?;
             let (name, folder): (&[u8], bool) = (entry.filename, entry.mode.is_tree());
             if last.is_some_and(|(last, was)| !name_order(last, was, name, folder).is_lt()) {
-                return Err(Error::failed(self.reader.cannot("read a tree whose names are out of order")));
+                return Err(Error::failed(what() + ": its names are out of order"));
             }
             last = Some((name, folder));
-            if folder || entry.mode.is_blob() {
-                entries.push(TreeEntry { name, folder, id: entry.oid.to_owned() });
-            }
+            let odd = match entry.mode {
+                mode if folder || mode.is_blob() => None,
+                mode if mode.is_link() => Some("a symbolic link"),
+                mode if mode.is_commit() => Some("a submodule"),
+                _ => Some("neither a file nor a folder"),
+            };
+            entries.push(TreeEntry { name, folder, id: entry.oid.to_owned(), odd });
             count += 1;
         }
         self.count(count)?;

@@ -10,14 +10,15 @@ use super::kept::{Entry, Kept, Until, kept};
 use super::window::Window;
 use crate::base::error::Result;
 use crate::model::format::Format;
-use crate::model::history::{BlobId, PathChange, PathCommit};
+use crate::model::history::{BlobId, Contents, PathChange, PathCommit};
 use crate::model::ids::RoundNumber;
+use crate::model::record::ParseError;
 use crate::model::splat::file::{SplatContent, SplatFile};
 use crate::model::threejs::file::{ThreejsContent, ThreejsFile};
 use crate::rules::stage_table::row;
 
 /// Reads the contents of a blob.
-pub type ReadBlob<'a> = dyn FnMut(&BlobId) -> Result<Vec<u8>> + 'a;
+pub type ReadBlob<'a> = dyn FnMut(&BlobId) -> Result<Contents> + 'a;
 
 /// The round and stage that a competition was in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,15 +84,16 @@ fn stand_after(
 ) -> Result<Option<Stand>> {
     let Some(change) = commit.changes.iter().find(|change| change.path == "state.json") else { return Ok(before) };
     let Some(blob) = &change.after else { return Ok(None) };
-    let bytes = read(blob)?;
+    let contents = read(blob)?;
+    let bytes = contents.bytes().unwrap_or_default();
     let stand = match format {
-        Format::Splat => match SplatContent::parse(&SplatFile::State, &bytes) {
+        Format::Splat => match SplatContent::parse(&SplatFile::State, bytes) {
             Ok((SplatContent::State(state), _)) => {
                 Some(Stand { round: state.current_round, stage: state.stage.as_str() })
             }
             _ => None,
         },
-        _ => match ThreejsContent::parse(&ThreejsFile::State, &bytes) {
+        _ => match ThreejsContent::parse(&ThreejsFile::State, bytes) {
             Ok((ThreejsContent::State(state), _)) => {
                 Some(Stand { round: i64::from(state.current_round.0), stage: state.stage.as_str() })
             }
@@ -131,12 +133,12 @@ impl Judged<'_> {
         let subject = self.subject(change);
         let before = change.before.as_ref().map(&mut *read).transpose()?;
         let after = change.after.as_ref().map(&mut *read).transpose()?;
-        if change.path == "leader.json" && is_wrapped(before.as_deref(), after.as_deref()) {
+        let bytes = |contents| Option::<&Contents>::and_then(contents, Contents::bytes);
+        if change.path == "leader.json" && is_wrapped(bytes(before.as_ref()), bytes(after.as_ref())) {
             let detail = format!("a list before, an object around it in this commit{said}");
             sink.claim("file.bytes", round, subject.clone(), |claim| claim.warn(detail));
         }
-        let kept = |bytes: &Option<Vec<u8>>| bytes.as_deref().map(|bytes| kept(self.format, &change.path, bytes));
-        let (before, after) = (kept(&before), kept(&after));
+        let (before, after) = (self.kept(change, before), self.kept(change, after));
         let mut object = |id, objections: Vec<Objection>| {
             if !objections.is_empty() {
                 sink.claim(id, round, subject.clone(), |claim: &mut Claim| {
@@ -160,12 +162,19 @@ impl Judged<'_> {
         Ok(())
     }
 
+    /// What has to be kept of a file with these contents.
+    fn kept(&self, change: &PathChange, contents: Option<Contents>) -> Option<Kept> {
+        Some(match contents? {
+            Contents::Bytes(bytes) => kept(self.format, &change.path, &bytes),
+            Contents::Unfit(why) => Kept::Broken(ParseError::whole(why)),
+        })
+    }
+
     /// A merge has to keep what each of its parents had, also where it is as another parent.
     fn kept_from_parent(&self, change: &PathChange, read: &mut ReadBlob<'_>, sink: &mut Sink) -> Result<()> {
         let before = change.before.as_ref().map(&mut *read).transpose()?;
         let after = change.after.as_ref().map(&mut *read).transpose()?;
-        let kept = |bytes: Option<Vec<u8>>| bytes.map(|bytes| kept(self.format, &change.path, &bytes));
-        let (before, after) = (kept(before), kept(after));
+        let (before, after) = (self.kept(change, before), self.kept(change, after));
         let lost = self.lost(&change.path, before.as_ref(), after.as_ref());
         let lost = lost.into_iter().filter(|(status, _)| *status == CheckStatus::Fail);
         let lost: Vec<String> = lost.map(|(_, lost)| lost).collect();
@@ -400,7 +409,7 @@ mod tests {
             format,
             &list,
             &Window::newest(&list, None),
-            &mut |blob| Ok(blobs[usize::from(blob.0[0])].clone()),
+            &mut |blob| Ok(Contents::Bytes(blobs[usize::from(blob.0[0])].clone())),
             &mut sink,
         )
         .unwrap();
