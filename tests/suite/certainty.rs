@@ -159,7 +159,7 @@ fn lines_come_with_v_alone() {
     assert!(wordy.out.lines().any(|line| line.starts_with("round 0: ") && line.contains(" judged, ")), "{}", wordy.out);
     // What does not hold, and the summary, come last.
     let place = |what: &str| wordy.out.lines().position(|line| line.contains(what)).unwrap_or_else(|| panic!("{what}"));
-    let last = wordy.out.lines().rposition(|line| line.contains(" judged, ")).unwrap();
+    let last = wordy.out.lines().enumerate().filter(|(_, line)| line.contains(" judged, ")).last().unwrap().0;
     assert!(
         place("format: mesh") < place("duels_leader.json: margin") && last < place("every claim that can be checked")
     );
