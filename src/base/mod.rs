@@ -6,5 +6,6 @@ pub(crate) mod github;
 pub mod hex;
 pub(crate) mod semaphore;
 pub(crate) mod setting;
+pub(crate) mod strict_json;
 pub(crate) mod text;
 pub mod url;

@@ -113,10 +113,32 @@ fn say(folder: &SandboxFolder, summary: &SandboxSummary, report: &mut Report) ->
     summary.lines().into_iter().for_each(|line| report.say(line));
     report.say_next(format!("open {} in a browser", summary.report));
     let (dir, program) = (in_shell(&summary.dir), called());
-    report.say_next(format!("cd {dir}; {program} status; {program} verify --history; git log --stat"));
-    report.say_next(format!("{program} sandbox --by-hand by-hand  # the operator is you"));
+    if summary.params.judge == JudgeMode::Honest {
+        report.say_next(format!("cd {dir}; {program} status; {program} verify --history; git log --stat"));
+        report.say_next(format!("{program} sandbox --by-hand by-hand  # the operator is you"));
+    } else {
+        found_out(summary, (&dir, &program), report);
+    }
     report.detail(json!(summary));
     Ok(())
+}
+
+/// What to try next where the judge or the operator is not honest: an honest judge is asked about the same duels.
+fn found_out(summary: &SandboxSummary, (dir, program): (&str, &str), report: &mut Report) {
+    let Params { seed, rounds, miners, prompts, port, judge } = &summary.params;
+    let shows = match judge {
+        JudgeMode::Lies => "ends with 1 and names the duel",
+        _ => "what the judge prefers, and how often its two orders disagree",
+    };
+    report.say_next(format!("cd {dir}; {program} verify -v  # {shows}"));
+    let honest = in_shell(&format!("{}-honest", summary.dir));
+    report.say_next(format!(
+        "{program} sandbox --by-hand {honest} --seed {seed} --rounds {rounds} --miners {miners} --prompts {prompts} \
+         --port {port}  # in a second terminal: the same models and an honest judge"
+    ));
+    report.say_next(format!(
+        "cd {dir}; {program} verify --judge 40 --inline-images  # asks that judge again: where does it disagree?"
+    ));
 }
 
 /// Keeps the servers running until a stop signal.

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use self::ending::{Ending, Judged, PastEra};
 use crate::base::error::{Error, Kind, Result};
+use crate::base::text::counted;
 use crate::cli::{Global, VerifyArgs};
 use crate::engine::common::is_here;
 use crate::engine::context::Context;
@@ -19,7 +20,6 @@ use crate::engine::verification::objects;
 use crate::model::file::{FileKind, PlayerFile};
 use crate::model::format::Format;
 use crate::model::format::detect::Detected;
-use crate::model::ids::RoundNumber;
 use crate::model::seed::SeedFile;
 use crate::model::snapshot::Snapshot;
 use crate::rules::certainty::rounds::{Sureness, of_meshes};
@@ -59,6 +59,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
         report.basis.commit = Some(head.to_owned());
     }
     let mut facts = facts::gather(&context, &snapshot, checkout.as_ref())?;
+    facts.allow_private_cdn = ending.allows_private_cdn(&context);
     if args.chain {
         facts.blocks = facts::on_chain(facts::seeds(&snapshot), context.need_chain(&args.source)?.as_ref())?;
     }
@@ -85,16 +86,24 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
     let rules = facts.rules;
     // The process is about to exit; freeing a million small strings would take a sixth of its run time.
     std::mem::forget(snapshot);
-    let judged = Judged { detected: &detected, rules: &rules, lineage, ended: None };
+    let judged = Judged { detected: &detected, rules: &rules, lineage, ended: None, sureness: sureness.as_ref() };
     ending.end(&context, &judged, sink, report)?;
-    certainty::tell(ui, sureness.as_ref(), report);
     drawn.map_or(Ok(()), |drawn| drawn.judge(&context, args, report))
 }
 
 /// Reports the findings.
-fn conclude(quiet: bool, ui: &Ui, (detected, rules): (&Detected, &InForce), findings: &[Finding], report: &mut Report) {
+fn conclude(quiet: bool, ui: &Ui, judged: &Judged<'_>, findings: &[Finding], report: &mut Report) {
+    let Judged { detected, rules, sureness, .. } = *judged;
     let counts = summary(findings);
-    say(quiet, detected, findings, counts, report);
+    if !quiet {
+        report.say(format!("format: {detected}"));
+    }
+    // Before the findings: what does not hold comes last, where a terminal shows it.
+    certainty::tell(ui, sureness, report);
+    if ui.is_verbose() {
+        say_passed(findings, report);
+    }
+    say(quiet, findings, counts, report);
     if !quiet || counts.fail > 0 {
         rules.lines().into_iter().for_each(|line| report.say(line));
     }
@@ -127,6 +136,7 @@ fn other_format(
         report.basis.commit = Some(head.to_owned());
     }
     let mut facts = snapshot.facts_here(context, past.as_ref())?;
+    facts.allow_private_cdn = ending.allows_private_cdn(context);
     let asks = |(_, seed, _): &(_, &SeedFile, _)| seed.drand_round.is_some() || seed.block.is_some();
     if args.chain && snapshot.seeds().iter().any(asks) {
         facts.blocks = facts::on_chain(snapshot.seeds(), context.need_chain(&args.source)?.as_ref())?;
@@ -150,10 +160,9 @@ fn other_format(
     }
     unchecked(args, format, &mut sink);
     let lineage = past.as_ref().map(Past::lineage).unwrap_or_default();
-    let judged = Judged { detected, rules: &facts.rules, lineage, ended: None };
-    ending.end(context, &judged, sink, report)?;
     let sureness = certainty::work_out(context.ui, || snapshot.matches(&facts.rules, args.round));
-    certainty::tell(context.ui, sureness.as_ref(), report);
+    let judged = Judged { detected, rules: &facts.rules, lineage, ended: None, sureness: sureness.as_ref() };
+    ending.end(context, &judged, sink, report)?;
     again::drawn_of(args, snapshot).map_or(Ok(()), |drawn| drawn.judge(context, args, report))
 }
 
@@ -208,7 +217,7 @@ fn past(context: &Context<'_>, ending: &Ending, from: &str, report: &mut Report)
             (sink, facts.rules, sureness)
         }
         None => {
-            let (mut sink, rules, sureness) = past_of_meshes(context, round, git, era, window.first)?;
+            let (mut sink, rules, sureness) = past_of_meshes(context, ending, git, era, window.first)?;
             if let Some(earlier) = window.earlier {
                 sink.claim("history.stage", None, "the beginning", |claim| claim.skip(earlier));
             }
@@ -217,18 +226,18 @@ fn past(context: &Context<'_>, ending: &Ending, from: &str, report: &mut Report)
     };
     past.say_shallow(&mut sink);
     let short = last.id.get(..10).unwrap_or(&last.id);
-    report.say(format!("as of {short} ({} of {} commits of the history)", era.end - era.start, past.commits.len()));
+    let all = counted(past.commits.len(), "commit", "commits");
+    report.say(format!("as of {short} ({} of {all} of the history)", era.end - era.start));
     let ended = Some(PastEra { from: past.full_id(from)?, last: last.id.clone() });
-    let judged = Judged { detected: &era.detected, rules: &rules, lineage: past.lineage(), ended };
-    ending.end(context, &judged, sink, report)?;
-    certainty::tell(context.ui, sureness.as_ref(), report);
-    Ok(())
+    let (detected, lineage) = (&era.detected, past.lineage());
+    let judged = Judged { detected, rules: &rules, lineage, ended, sureness: sureness.as_ref() };
+    ending.end(context, &judged, sink, report)
 }
 
 /// Checks a competition of meshes that is past.
 fn past_of_meshes(
     context: &Context<'_>,
-    round: Option<RoundNumber>,
+    ending: &Ending,
     git: &Git,
     era: &Era,
     first: usize,
@@ -237,27 +246,41 @@ fn past_of_meshes(
     let tree = checkout.head().map(|head| git.tree(head)).transpose()?;
     let tree = tree.ok_or_else(|| Error::failed("the history has no commits"))?;
     let snapshot = Snapshot::load_some(era.detected.format, &tree, |_| true)?;
-    let facts = facts::gather(context, &snapshot, Some(&checkout))?;
+    let mut facts = facts::gather(context, &snapshot, Some(&checkout))?;
+    facts.allow_private_cdn = ending.allows_private_cdn(context);
     let mut sink = checks::run(&facts);
     let history = checkout.since(first.saturating_sub(era.start))?;
     history.check(None, &mut sink)?;
     history::conclude(&history.commits, None, &mut sink);
-    let sureness = certainty::work_out(context.ui, || of_meshes(&snapshot, &facts.rules, round));
+    let sureness = certainty::work_out(context.ui, || of_meshes(&snapshot, &facts.rules, ending.args.round));
     Ok((sink, facts.rules, sureness))
 }
 
-/// Prints the format, one line for each finding that is not a pass, and the counts. Failures come last, where a terminal shows
-/// them; `-q` prints only these, and nothing if there are none.
-fn say(quiet: bool, detected: &Detected, findings: &[Finding], counts: VerifySummary, report: &mut Report) {
-    if !quiet {
-        report.say(format!("format: {detected}"));
+/// The claims that the reader asks about by name, or that depend on what the reader saw before.
+const ASKED: [&str; 2] = ["history.continues", "history.signed"];
+
+/// Prints one line for each of these that holds: with `--expect` or `--signers`, silence would not say whether it was
+/// checked.
+fn say_passed(findings: &[Finding], report: &mut Report) {
+    let passed = |finding: &&Finding| finding.status == CheckStatus::Pass && ASKED.contains(&finding.id);
+    for finding in findings.iter().filter(passed) {
+        report.say_marked("32", "pass", line(finding));
     }
+}
+
+fn line(finding: &Finding) -> String {
+    let line = format!("  {:18} {}", finding.id, finding.subject);
+    if finding.detail.is_empty() { line } else { format!("{line}: {}", finding.detail) }
+}
+
+/// Prints one line for each finding that is not a pass, and the counts. Failures come last, where a terminal shows them; `-q`
+/// prints only these, and nothing if there are none.
+fn say(quiet: bool, findings: &[Finding], counts: VerifySummary, report: &mut Report) {
     let marks =
         [(CheckStatus::Skip, "2", "skip"), (CheckStatus::Warn, "33", "warn"), (CheckStatus::Fail, "31;1", "fail")];
     for (status, colour, word) in marks.into_iter().filter(|(status, ..)| !quiet || *status == CheckStatus::Fail) {
         for finding in findings.iter().filter(|finding| finding.status == status) {
-            let line = format!("  {:18} {}: {}", finding.id, finding.subject, finding.detail);
-            report.say_marked(colour, word, line);
+            report.say_marked(colour, word, line(finding));
         }
     }
     let VerifySummary { pass, fail, warn, skip } = counts;

@@ -1,6 +1,7 @@
 //! The commits of a competition, and the files that each one changed.
 
 use super::file::FileKind;
+use crate::base::text::counted;
 
 /// The id of a file's contents in git.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -10,6 +11,11 @@ impl std::fmt::Display for BlobId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
+}
+
+/// That a clone is shallow, and how to get the rest; it has this many commits.
+pub(crate) fn shallow_clone(commits: usize) -> String {
+    format!("shallow clone: {}; git fetch --unshallow", counted(commits, "commit", "commits"))
 }
 
 /// The commit id that stands for the files on disk.

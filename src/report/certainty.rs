@@ -2,6 +2,7 @@
 
 use super::site::{Fact, fact};
 use super::text::{counted, margin, number, share};
+use crate::model::report::DuelWinner;
 use crate::rules::certainty::orders::{Bias, Orders};
 use crate::rules::certainty::rounds::{Match, judged_round};
 use crate::rules::certainty::{Certainty, Tally};
@@ -9,6 +10,9 @@ use crate::rules::certainty::{Certainty, Tally};
 /// Beside a margin in a list: its interval, and whether few prompts carry the decision.
 pub(super) fn short(tally: Tally, win_margin: f64) -> Option<String> {
     let certainty = Certainty::of(tally, win_margin)?;
+    if let Some(only) = tally.only() {
+        return Some(format!("an interval without width: {}", alike(only)));
+    }
     let interval = interval(&certainty);
     Some(match certainty.survives {
         true => format!("95 % interval {interval}"),
@@ -19,13 +23,20 @@ pub(super) fn short(tally: Tally, win_margin: f64) -> Option<String> {
 /// On a match's own page.
 pub(super) fn sentence(tally: Tally, win_margin: f64, orders: Option<Orders>) -> Option<String> {
     let certainty = Certainty::of(tally, win_margin)?;
-    let mut sentences = vec![format!(
-        "The margin\u{2019}s 95 % interval is {}: were the prompts drawn again from these, it would reach +{} in {} of all cases.",
-        interval(&certainty),
-        share(win_margin),
-        share(certainty.reaches)
-    )];
-    if certainty.left_out > 0 {
+    let mut sentences = vec![match tally.only() {
+        Some(only) => format!(
+            "The margin\u{2019}s interval has no width: {}. The same prompts drawn again cannot give another margin; other \
+             prompts may.",
+            alike(only)
+        ),
+        None => format!(
+            "The margin\u{2019}s 95 % interval is {}: were the prompts drawn again from these, it would reach +{} in {} of all cases.",
+            interval(&certainty),
+            share(win_margin),
+            share(certainty.reaches)
+        ),
+    }];
+    if certainty.left_out > 0 && tally.only().is_none() {
         let left_out = prompts(&certainty);
         sentences.push(match certainty.survives {
             true => format!("The result is the same whichever {left_out} one leaves out."),
@@ -35,6 +46,15 @@ pub(super) fn sentence(tally: Tally, win_margin: f64, orders: Option<Orders>) ->
     let compared = orders.filter(|orders| orders.compared > 0);
     sentences.extend(compared.map(|orders| format!("The two orders contradict each other in {}.", parts(orders))));
     Some(sentences.join(" "))
+}
+
+/// That all duels ended alike, in words.
+fn alike(only: DuelWinner) -> &'static str {
+    match only {
+        DuelWinner::Left => "the defender won every duel",
+        DuelWinner::Right => "the challenger won every duel",
+        DuelWinner::Draw | DuelWinner::Skipped => "every duel is a draw, so no prompt decided it",
+    }
 }
 
 fn interval(certainty: &Certainty) -> String {

@@ -14,6 +14,9 @@ use super::text::plain;
 use crate::base::error::{Error, Result};
 use crate::model::ids::{Block, RoundNumber};
 use crate::model::leader::LeaderEntry;
+use crate::rules::certainty::Certainty;
+use crate::rules::certainty::orders::{Bias, Orders};
+use crate::rules::certainty::rounds::{JudgedRound, Match, judged_round};
 use crate::rules::checks::VerifySummary;
 
 /// The version of these files' form.
@@ -247,13 +250,76 @@ pub(super) struct MatchData {
     right: String,
     margin: Option<f64>,
     duels: usize,
+    /// `null` for a match without duels.
+    certainty: Option<CertaintyData>,
+    /// `null` where they are not recorded.
+    orders: Option<Orders>,
     page: String,
 }
 
 impl From<&MatchLink> for MatchData {
     fn from(link: &MatchLink) -> MatchData {
-        let (left, right) = (link.left.full.clone(), link.right.full.clone());
-        MatchData { left, right, margin: decimal(link.own), duels: link.duels, page: link.href.clone() }
+        MatchData {
+            left: link.left.full.clone(),
+            right: link.right.full.clone(),
+            margin: decimal(link.own),
+            duels: link.duels,
+            certainty: link.sure.as_ref().map(CertaintyData::from),
+            orders: link.orders,
+            page: link.href.clone(),
+        }
+    }
+}
+
+/// How sure a margin is: as `verify --json` has it.
+#[derive(Debug, Clone, Serialize)]
+struct CertaintyData {
+    interval: [Option<f64>; 2],
+    reaches: Option<f64>,
+    wins: bool,
+    left_out: usize,
+    survives: bool,
+}
+
+impl From<&Certainty> for CertaintyData {
+    fn from(of: &Certainty) -> CertaintyData {
+        let Certainty { interval, reaches, wins, left_out, survives } = *of;
+        CertaintyData { interval: interval.map(decimal), reaches: decimal(reaches), wins, left_out, survives }
+    }
+}
+
+/// How the judge behaved in a round: as `verify --json` has it.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct JudgeData {
+    judged: usize,
+    draws: usize,
+    orders: Option<Orders>,
+    bias: Option<BiasData>,
+}
+
+impl JudgeData {
+    /// Of these matches; `None` if the judge decided no duel.
+    pub(super) fn of(matches: &[Match]) -> Option<JudgeData> {
+        let JudgedRound { judged, draws, orders, bias, .. } = judged_round(matches)?;
+        Some(JudgeData { judged, draws, orders, bias: bias.as_ref().map(BiasData::from) })
+    }
+}
+
+/// A judge's preference for a place.
+#[derive(Debug, Clone, Serialize)]
+struct BiasData {
+    calls: usize,
+    mean: Option<f64>,
+    interval: Option<[Option<f64>; 2]>,
+    first: usize,
+    second: usize,
+}
+
+impl From<&Bias> for BiasData {
+    fn from(of: &Bias) -> BiasData {
+        let Bias { calls, mean, interval, first, second } = *of;
+        let interval = interval.map(|interval| interval.map(decimal));
+        BiasData { calls, mean: decimal(mean), interval, first, second }
     }
 }
 
@@ -289,6 +355,7 @@ pub(super) struct RoundParts {
     pub(super) seed: Option<u32>,
     pub(super) standings: Vec<MinerData>,
     pub(super) played: Vec<MatchData>,
+    pub(super) judge: Option<JudgeData>,
     pub(super) audits: Vec<AuditData>,
     /// The claims on this round that do not hold, are odd, or cannot be checked.
     pub(super) verify: Objections,

@@ -20,8 +20,10 @@ use crate::model::neutral::{BuildView, SubmissionView};
 use crate::model::snapshot::Slot;
 use crate::model::splat::snapshot::SplatSnapshot;
 use crate::model::threejs::snapshot::ThreejsSnapshot;
-use crate::rules::certainty::Tally;
 use crate::rules::certainty::orders::Orders;
+use crate::rules::certainty::rounds::{Match as Played, of_splats, of_threejs};
+use crate::rules::certainty::{Certainty, Tally};
+use crate::rules::checks::in_force::InForce;
 use crate::rules::checks::summary;
 use crate::rules::stage_table::row;
 
@@ -144,6 +146,14 @@ impl<'a> OtherSite<'a> {
             Competition::Threejs(of) => of.rounds.get(&round).map(|files| threejs::rows_of(self, of, (round, files)).0),
         };
         rows.unwrap_or_default()
+    }
+
+    /// A round's matches, as far as they tell how sure they are and how the judge behaved.
+    pub(super) fn played(&self, round: RoundNumber) -> Vec<Played> {
+        match self.files {
+            Competition::Splat(of) => of_splats(of, &InForce::default(), Some(round)),
+            Competition::Threejs(of) => of_threejs(of, &InForce::default(), Some(round)),
+        }
     }
 
     /// A round's blocks and seed.
@@ -366,6 +376,8 @@ pub(super) fn match_links<'e, 'a: 'e>(
         margin: margin(one.margin),
         own: one.margin,
         certainty: certainty::short(one.tally, win_margin).filter(|_| one.audit.is_none()),
+        sure: Certainty::of(one.tally, win_margin).filter(|_| one.audit.is_none()),
+        orders: one.orders,
         duels: one.tally.duels(),
     };
     all.into_iter().map(link).collect()
@@ -402,6 +414,6 @@ pub(super) fn match_view(
         parts: matches::parts(counts),
         filters: matches::filters(&duels),
         duels,
-        file: one.file.clone(),
+        sources: vec![one.file.clone()],
     })
 }

@@ -8,7 +8,7 @@ use super::chart::{WeightEntry, WeightsChart, weight, weights};
 use super::miner_list::{MinerGroup, listed};
 use super::miner_rounds::{miners, of_round};
 use super::site::{Damage, FindingView, Site, tally};
-use super::text::{Who, clean, margin, number, share};
+use super::text::{Who, clean, counted, margin, number, share};
 use crate::model::config::Settings;
 use crate::model::generation_audits::AuditOutcome;
 use crate::model::ids::{Block, Hotkey, Player, RoundNumber};
@@ -183,7 +183,11 @@ pub(super) fn rules(site: &Site<'_>) -> Vec<String> {
 pub(super) fn rules_of(settings: &Settings) -> Vec<String> {
     vec![
         format!("a challenger takes the lead with a margin of {} of the duels", share(settings.win_margin)),
-        format!("{} prompts a round, {} carried over", settings.prompts_per_round, settings.carryover_prompts),
+        format!(
+            "{} a round, {} carried over",
+            counted(settings.prompts_per_round, "prompt", "prompts"),
+            settings.carryover_prompts
+        ),
         format!(
             "a leader\u{2019}s weight falls by {} a round, to no less than {}",
             weight(settings.weight_decay),

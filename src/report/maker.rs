@@ -6,7 +6,8 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::data::{
-    self, AuditData, Head, LeaderData, MinerData, RoundData, RoundParts, ScheduleData, StandingsData, StatusData,
+    self, AuditData, Head, JudgeData, LeaderData, MinerData, RoundData, RoundParts, ScheduleData, StandingsData,
+    StatusData,
 };
 use super::feed;
 use super::folder::Folder;
@@ -20,6 +21,7 @@ use crate::base::error::{Error, Result};
 use crate::model::ids::{Block, Hotkey, RoundNumber};
 use crate::model::leader::LeaderEntry;
 use crate::model::snapshot::RoundFiles;
+use crate::rules::certainty::rounds::of_meshes;
 
 /// Most pages made at a time: 50 rounds of 1,000 matches, or fewer with their miners.
 const MOST_PAGES: usize = 50_000;
@@ -115,6 +117,7 @@ impl Maker<'_> {
             seed: files.and_then(|files| files.seed.get()).map(|seed| seed.seed.0),
             standings: view.standings.iter().map(|row| MinerData::of_meshes(row, self.pages)).collect(),
             played: view.matches.iter().map(Into::into).collect(),
+            judge: JudgeData::of(&of_meshes(self.site.snapshot, self.site.rules, Some(row.number))),
             audits: audits.map(|audit| AuditData::of(&audit.who.full, audit.outcome, &audit.reason)).collect(),
             verify: self.site.verdicts.counts(row.number),
         };

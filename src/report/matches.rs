@@ -1,5 +1,7 @@
 //! A match's page: every duel with its pictures, verdict and the judge's explanation.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 
 use super::certainty;
@@ -7,7 +9,9 @@ use super::evidence::Evidence;
 use super::round::Pair;
 use super::site::{Site, match_page, round_page};
 use super::text::{LONGEST_ADDRESS, Links, Who, clean, margin, share, shortened};
-use crate::model::ids::{Player, RoundNumber};
+use crate::model::answers::{Answers, JudgedDuel};
+use crate::model::file::{FileKind, PlayerFile, RoundFile, answers_name};
+use crate::model::ids::{Player, PromptStem, RoundNumber};
 use crate::model::neutral::DuelView;
 use crate::model::report::{Duel, DuelWinner, MatchReport};
 use crate::rules::certainty::Tally;
@@ -45,8 +49,9 @@ pub(crate) struct Match {
     /// The filters for duels: key, label, count.
     pub(super) filters: Vec<(&'static str, &'static str, usize)>,
     pub(super) duels: Vec<DuelRow>,
-    /// The report, relative to the competition's folder.
-    pub(super) file: String,
+    /// What it is from, relative to the competition's folder: the report, and where there are any, the judge's answers
+    /// and the question.
+    pub(super) sources: Vec<String>,
 }
 
 /// A duel.
@@ -67,6 +72,31 @@ pub(super) struct DuelRow {
     judged: bool,
     /// What each stage of a judge in stages said.
     evidence: Option<Evidence>,
+    /// The judge's penalties, where its answers are recorded.
+    penalties: Option<Penalties>,
+}
+
+/// The judge's penalties in a duel, each pair the defender's and the challenger's.
+#[derive(Debug, Clone, Serialize)]
+struct Penalties {
+    /// With the defender's model shown first.
+    left_first: (u8, u8),
+    /// With the challenger's model shown first.
+    right_first: (u8, u8),
+    /// The means of both, which decide.
+    means: (String, String),
+    /// Does each order prefer another side?
+    contradict: bool,
+}
+
+impl From<&JudgedDuel> for Penalties {
+    fn from(duel: &JudgedDuel) -> Penalties {
+        let (one, two) = (&duel.left_first, &duel.right_first);
+        let (left_first, right_first) = ((one.penalty_1, one.penalty_2), (two.penalty_2, two.penalty_1));
+        let mean = |one: u8, two: u8| (f64::from(one + two) / 2.0).to_string();
+        let means = (mean(left_first.0, right_first.0), mean(left_first.1, right_first.1));
+        Penalties { left_first, right_first, means, contradict: BothOrders::from(duel).contradict() }
+    }
 }
 
 /// A side's preview.
@@ -88,7 +118,11 @@ pub(crate) fn view(site: &Site<'_>, round: RoundNumber, (pairs, at): Place<'_>, 
         let (left, right, _) = pairs.get(at?)?;
         match_page(round, left, right).split_once('/').map(|(_, name)| name.to_owned())
     };
-    let duels: Vec<DuelRow> = report.duels.iter().map(|duel| mesh_duel(duel, links)).collect();
+    let (sources, answers) = recorded(site, round, left, right);
+    let by_name: HashMap<&PromptStem, &JudgedDuel> =
+        answers.into_iter().flat_map(Answers::judged).map(|duel| (&duel.name, duel)).collect();
+    let row = |duel: &Duel| mesh_duel(duel, by_name.get(&duel.name).copied(), links);
+    let duels: Vec<DuelRow> = report.duels.iter().map(row).collect();
     let counts = counts(&duels);
     let claimed = (report.right != *right).then(|| report.right.as_str().to_owned());
     Some(Match {
@@ -106,26 +140,43 @@ pub(crate) fn view(site: &Site<'_>, round: RoundNumber, (pairs, at): Place<'_>, 
         score: score(report.score),
         verdict: if report.margin >= site.win_margin() { "right" } else { "left" },
         win_margin: share(site.win_margin()),
-        certainty: certainty::sentence(tally(report), site.win_margin(), orders(site, round, left, right)),
+        certainty: certainty::sentence(tally(report), site.win_margin(), answers.map(of_answers)),
         counts,
         parts: parts(counts),
         filters: filters(&duels),
         duels,
-        file: site
-            .snapshot
-            .rounds
-            .get(&round)
-            .and_then(|files| files.report(round, left, right))
-            .map(|(path, _)| path)
-            .unwrap_or_default(),
+        sources,
     })
 }
 
 /// How often both orders contradict each other, if the judge's answers are recorded.
-fn orders(site: &Site<'_>, round: RoundNumber, left: &Player, right: &Player) -> Option<Orders> {
-    let own = site.snapshot.rounds.get(&round)?.players.get(right)?;
-    let (name, _) = own.report_against(left)?;
-    own.answers_beside(name).get().map(|answers| Orders::of(answers.judged().map(BothOrders::from)))
+pub(super) fn orders(site: &Site<'_>, round: RoundNumber, left: &Player, right: &Player) -> Option<Orders> {
+    recorded(site, round, left, right).1.map(of_answers)
+}
+
+fn of_answers(answers: &Answers) -> Orders {
+    Orders::of(answers.judged().map(BothOrders::from))
+}
+
+/// The files that tell of a match, and the judge's answers where they are recorded.
+fn recorded<'a>(
+    site: &Site<'a>,
+    round: RoundNumber,
+    left: &Player,
+    right: &Player,
+) -> (Vec<String>, Option<&'a Answers>) {
+    let own = site.snapshot.rounds.get(&round).and_then(|files| files.players.get(right));
+    let Some((own, (name, _))) = own.and_then(|own| Some((own, own.report_against(left)?))) else {
+        return (Vec::new(), None);
+    };
+    let answers = own.answers_beside(name).get();
+    let beside = |file: PlayerFile| FileKind::Player(round, right.clone(), file).path();
+    let mut sources = vec![beside(PlayerFile::Report(name.to_owned()))];
+    if answers.is_some() {
+        sources.push(beside(PlayerFile::Answers(answers_name(name))));
+        sources.push(FileKind::Round(round, RoundFile::Question).path());
+    }
+    (sources, answers)
 }
 
 /// How a match's duels ended.
@@ -159,9 +210,13 @@ pub(super) fn parts(counts: [usize; 3]) -> [(String, String); 3] {
     })
 }
 
-fn mesh_duel(duel: &Duel, links: &Links<'_>) -> DuelRow {
+fn mesh_duel(duel: &Duel, answers: Option<&JudgedDuel>, links: &Links<'_>) -> DuelRow {
     let judged = !claims_no_judge(&duel.issues) && duel.issues != INTERNAL_ERROR;
-    DuelRow::of(&DuelView::from(duel), judged, None, links)
+    let row = DuelRow::of(&DuelView::from(duel), judged, None, links);
+    match answers {
+        Some(answers) => row.with(answers.into()),
+        None => row,
+    }
 }
 
 impl DuelRow {
@@ -195,7 +250,16 @@ impl DuelRow {
             issues: clean(words),
             judged,
             evidence,
+            penalties: None,
         }
+    }
+
+    /// With the judge's penalties.
+    fn with(mut self, penalties: Penalties) -> DuelRow {
+        if penalties.contradict {
+            self.kinds.push_str(" contradict");
+        }
+        DuelRow { penalties: Some(penalties), ..self }
     }
 }
 
@@ -209,6 +273,7 @@ pub(super) fn filters(duels: &[DuelRow]) -> Vec<(&'static str, &'static str, usi
         ("missing", "preview missing"),
         ("late", "over time"),
         ("error", "judge failed"),
+        ("contradict", "orders disagree"),
         ("s1", "stage 1 decided"),
         ("s2", "stage 2 decided"),
         ("s3", "stage 3 decided"),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::data::{self, AuditData, Head, MinerData, RoundData, RoundParts};
+use super::data::{self, AuditData, Head, JudgeData, MinerData, RoundData, RoundParts};
 use super::folder::Folder;
 use super::formats::{Competition, OtherSite, match_view};
 use super::index::{Index, RoundRow};
@@ -98,6 +98,7 @@ impl OtherMaker<'_> {
             seed,
             standings: miners.iter().map(|row| MinerData::of_others(row, self.pages)).collect(),
             played: matches.iter().map(Into::into).collect(),
+            judge: JudgeData::of(&self.site.played(row.number)),
             audits: audits.iter().map(|audit| AuditData::of(&audit.who.full, audit.outcome, &audit.reason)).collect(),
             verify: self.site.verdicts.counts(row.number),
         };

@@ -7,12 +7,14 @@ use serde::Serialize;
 use super::audits::{AuditView, PromptRow, audits, hardest};
 use super::certainty;
 use super::heat::{Heat, StandingRow, heat, standings};
-use super::matches::tally;
+use super::matches::{orders, tally};
 use super::site::{self, Damage, Fact, FindingView, Site, fact, match_page};
 use super::text::{Links, counted, margin, number, share};
 use super::timeline::{Timeline, timeline};
 use crate::model::ids::{Player, RoundNumber};
 use crate::model::snapshot::RoundFiles;
+use crate::rules::certainty::Certainty;
+use crate::rules::certainty::orders::Orders;
 use crate::rules::certainty::rounds::of_meshes;
 use crate::rules::tournament::{Field, replay};
 
@@ -71,6 +73,12 @@ pub(super) struct MatchLink {
     /// The margin itself.
     #[serde(skip)]
     pub(super) own: f64,
+    /// The figures behind `certainty`.
+    #[serde(skip)]
+    pub(super) sure: Option<Certainty>,
+    /// How often both orders contradict each other, if that is recorded.
+    #[serde(skip)]
+    pub(super) orders: Option<Orders>,
     pub(super) duels: usize,
 }
 
@@ -126,13 +134,16 @@ pub(crate) fn pairs(files: &RoundFiles) -> Vec<Pair<'_>> {
 }
 
 fn link(site: &Site<'_>, round: RoundNumber, (left, right, report): Pair<'_>) -> MatchLink {
+    let (tally, win_margin) = (tally(report), site.win_margin());
     MatchLink {
         href: match_page(round, left, right),
         left: left.into(),
         right: right.into(),
         margin: margin(report.margin),
-        certainty: certainty::short(tally(report), site.win_margin()),
+        certainty: certainty::short(tally, win_margin),
         own: report.margin,
+        sure: Certainty::of(tally, win_margin),
+        orders: orders(site, round, left, right),
         duels: report.duels.len(),
     }
 }

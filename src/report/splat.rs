@@ -19,8 +19,6 @@ use crate::model::neutral::{BuildView, DuelView, SubmissionView};
 use crate::model::report::DuelWinner;
 use crate::model::splat::snapshot::{SplatRound, SplatSnapshot};
 use crate::model::splat::state::SplatStage;
-use crate::rules::certainty::rounds::of_splats;
-use crate::rules::checks::in_force::InForce;
 use crate::rules::splat::duel::without_judge;
 use crate::rules::splat::outstanding::outstanding;
 use crate::rules::splat::walk::{Walk, of_round, report};
@@ -153,11 +151,7 @@ pub(super) fn page(
         previous: site.verdicts.page(number.previous()),
         next: site.verdicts.page(Some(number.next())),
         headline: headline(of, number, walk.as_ref()),
-        facts: [
-            facts(site, (number, files), walk.as_ref()),
-            certainty::facts(&of_splats(of, &InForce::default(), Some(number))),
-        ]
-        .concat(),
+        facts: [facts(site, (number, files), walk.as_ref()), certainty::facts(&site.played(number))].concat(),
         damage: site.verdicts.damage(Some(number)),
         win_margin: share(site.win_margin()),
         prompts: files.prompts.get().map_or(0, |prompts| prompts.0.len()),

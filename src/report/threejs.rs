@@ -26,8 +26,7 @@ use crate::model::threejs::config::AUDIT_REPEATS;
 use crate::model::threejs::detail::Told;
 use crate::model::threejs::duels::{StagedDuel, StagedMatch};
 use crate::model::threejs::snapshot::{ThreejsRound, ThreejsSnapshot};
-use crate::rules::certainty::rounds::{angles_of, of_threejs};
-use crate::rules::checks::in_force::InForce;
+use crate::rules::certainty::rounds::angles_of;
 use crate::rules::stage_table::row;
 use crate::rules::threejs::chain::{Chain, Fate, Link, order};
 use crate::rules::threejs::outstanding::{of_round, outstanding};
@@ -224,11 +223,7 @@ pub(super) fn page(
         previous: site.verdicts.page(number.previous()),
         next: site.verdicts.page(Some(number.next())),
         headline: headline(of, number, files),
-        facts: [
-            facts(site, (number, files), links.len()),
-            certainty::facts(&of_threejs(of, &InForce::default(), Some(number))),
-        ]
-        .concat(),
+        facts: [facts(site, (number, files), links.len()), certainty::facts(&site.played(number))].concat(),
         damage: site.verdicts.damage(Some(number)),
         win_margin: share(site.win_margin()),
         prompts: files.prompts.get().map_or(0, |prompts| prompts.0.len()),

@@ -11,6 +11,7 @@ use super::judge::PixelJudge;
 use super::participants::{Miner, MinerProgram, Participants, Role};
 use crate::base::error::Result;
 use crate::base::files;
+use crate::base::text::counted;
 use crate::model::file::{FileKind, RoundFile};
 use crate::model::format::mesh::container;
 use crate::model::format::{Format, ModelFormat};
@@ -77,7 +78,8 @@ impl std::fmt::Display for Traffic {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let [files, generations, calls] =
             [&self.files, &self.generations, &self.judge_calls].map(|count| count.load(Ordering::Relaxed));
-        write!(f, "{files} files served, {generations} regenerated, {calls} judge calls")
+        let (files, calls) = (counted(files, "file", "files"), counted(calls, "judge call", "judge calls"));
+        write!(f, "{files} served, {generations} regenerated, {calls}")
     }
 }
 

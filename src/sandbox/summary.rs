@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::child_guard::{self, CapturedOutput};
 use super::folder::{FIRST_BLOCK, SandboxFolder};
 use super::judge::JudgeMode;
-use super::participants::{Miner, Participants, Role};
+use super::participants::{Miner, Params, Participants, Role};
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::files;
 use crate::base::text::counted;
@@ -42,6 +42,12 @@ pub(crate) struct SandboxSummary {
     /// What it found of the operator's lie, if there was one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) lies: Vec<String>,
+    /// What it found odd in the judge's answers, if the judge is not honest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) bias: Option<Vec<String>>,
+    /// How it was played.
+    #[serde(skip)]
+    pub(crate) params: Params,
     /// The report's index page.
     pub(crate) report: String,
 }
@@ -112,7 +118,7 @@ impl SandboxSummary {
             weight: entry.weight,
             from_block: entry.effective_block.0,
         });
-        let (verify, lies) = verify(folder, participants.params.judge)?;
+        let Verified { counts, lies, bias } = verify(folder, participants.params.judge)?;
         Ok(SandboxSummary {
             dir: folder.root.display().to_string(),
             head: git.head()?.map(|id| id.to_string()),
@@ -120,8 +126,10 @@ impl SandboxSummary {
             rounds,
             leaders: leaders.collect(),
             caught,
-            verify,
+            verify: counts,
             lies,
+            bias,
+            params: participants.params.clone(),
             report: report(folder, participants)?,
         })
     }
@@ -163,6 +171,18 @@ impl SandboxSummary {
             _ => format!("verify --history found the operator's lie ({counts}):"),
         });
         lines.extend(self.lies.iter().map(|lie| format!("  {lie}")));
+        match self.bias.as_deref() {
+            Some([]) => lines.push(
+                "verify found nothing odd in the judge's answers: there are too few of them to tell from chance; more \
+                 --prompts or --rounds give more"
+                    .to_owned(),
+            ),
+            Some(found) => {
+                lines.push("verify found of the judge:".to_owned());
+                lines.extend(found.iter().map(|one| format!("  {one}")));
+            }
+            None => {}
+        }
         lines.extend(self.head.iter().map(|head| format!("commit {head}")));
         lines.push(format!("competition {}", self.dir));
         lines
@@ -255,8 +275,17 @@ fn summed(reasons: BTreeMap<String, usize>) -> Vec<(String, usize)> {
     summed.into_values().collect()
 }
 
-/// Runs `gen404 verify --history`. Returns its counts, and the lie that it has found if the operator told one.
-fn verify(folder: &SandboxFolder, judge: JudgeMode) -> Result<(Value, Vec<String>)> {
+/// What `verify --history` says.
+struct Verified {
+    counts: Value,
+    /// The operator's lie, if it told one.
+    lies: Vec<String>,
+    /// What is odd in the answers of a judge that is not honest.
+    bias: Option<Vec<String>>,
+}
+
+/// Runs `gen404 verify --history`.
+fn verify(folder: &SandboxFolder, judge: JudgeMode) -> Result<Verified> {
     let mut command = folder.command(FIRST_BLOCK)?;
     command.args(["--json", "verify", "--history"]);
     let CapturedOutput { code, out, err } = child_guard::outcome(command, "verify")?;
@@ -265,22 +294,24 @@ fn verify(folder: &SandboxFolder, judge: JudgeMode) -> Result<(Value, Vec<String
         let counts = found.pointer("/details/summary").filter(|counts| counts.is_object());
         counts.cloned().ok_or_else(|| Error::failed("gen404 verify printed no counts"))
     };
-    match (code, judge) {
-        (Some(0), JudgeMode::Lies) => return Err(Error::failed("verify --history did not find the operator's lie")),
-        (Some(0), _) => return Ok((counts()?, Vec::new())),
-        _ => {}
-    }
-    let checks = found.pointer("/details/checks").and_then(Value::as_array).into_iter().flatten();
+    let checks = || found.pointer("/details/checks").and_then(Value::as_array).into_iter().flatten();
     let text = |check: &Value, key: &str| check.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let failed: Vec<_> = checks.filter(|check| text(check, "status") == "fail").collect();
+    let line = |check: &Value| format!("{} {}: {}", text(check, "id"), text(check, "subject"), text(check, "detail"));
+    if code == Some(0) {
+        let odd = |check: &&Value| text(check, "id") == "judge.bias" && text(check, "status") == "warn";
+        let bias = match judge {
+            JudgeMode::Lies => return Err(Error::failed("verify --history did not find the operator's lie")),
+            JudgeMode::Honest => None,
+            JudgeMode::First | JudgeMode::Random => Some(checks().filter(odd).map(line).collect()),
+        };
+        return Ok(Verified { counts: counts()?, lies: Vec::new(), bias });
+    }
+    let failed: Vec<_> = checks().filter(|check| text(check, "status") == "fail").collect();
     let expected = |check: &&Value| text(check, "id") == "duel.answers";
     let is_the_lie = judge == JudgeMode::Lies && failed.len() == 1 && failed.iter().all(expected);
-    let said: Vec<String> = failed
-        .iter()
-        .map(|check| format!("{} {}: {}", text(check, "id"), text(check, "subject"), text(check, "detail")))
-        .collect();
+    let said: Vec<String> = failed.into_iter().map(line).collect();
     if is_the_lie {
-        return Ok((counts()?, said));
+        return Ok(Verified { counts: counts()?, lies: said, bias: None });
     }
     let lie = Error::failed(format!("verify --history: {} failed", counted(said.len(), "claim", "claims")));
     Err(lie.because(anyhow::anyhow!(said.join(" | "))).hint("gen404 verify --history in the sandbox's folder"))

@@ -32,7 +32,7 @@ fn certainty(folder: &Path, flags: &[&str]) -> Value {
 }
 
 /// Round 1 of the example, judged by a judge with these manners.
-fn judged_by(manners: Manners) -> tempfile::TempDir {
+pub fn judged_by(manners: Manners) -> tempfile::TempDir {
     let (folder, judge) = (at_duels(), JudgeServer::start(manners));
     gen404(folder.path(), &["duel", "--judge-url", &judge.url]).ends(3);
     folder
@@ -51,7 +51,38 @@ fn a_script_recomputes_every_figure() {
     assert!(recomputed(splat.path()).unwrap().contains("2 matches"));
     let threejs = tempfile::tempdir().unwrap();
     of_threejs(threejs.path());
-    assert!(recomputed(threejs.path()).unwrap().contains(": 0 differences"));
+    let said = recomputed(threejs.path()).unwrap();
+    assert!(said.contains(": 0 differences"));
+    // A copy under another name is no report, for the script either.
+    let report = threejs.path().join(report_of(threejs.path()));
+    std::fs::copy(&report, report.with_extension("truncated.json")).unwrap();
+    assert_eq!(recomputed(threejs.path()).unwrap(), said);
+}
+
+/// The first match's report.
+fn report_of(folder: &Path) -> String {
+    certainty(folder, &[])["matches"][0]["file"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn an_interval_without_width_has_a_reason() {
+    let folder = example(false);
+    let file = report_of(folder.path());
+    edit(folder.path(), &file, |text| {
+        let won = ["left", "right"].map(|side| format!("\"winner\": \"{side}\""));
+        won.iter().fold(text.to_owned(), |text, won| text.replace(won, "\"winner\": \"draw\""))
+    });
+    let wordy = gen404(folder.path(), &["verify", "-v"]);
+    let line = wordy.out.lines().find(|line| line.starts_with(&file)).unwrap();
+    assert!(line.contains("margin +0.0000: no prompt decided it, so the interval has no width"), "{line}");
+    assert!(!line.contains("% of resamples") && !line.contains("leaves out"), "{line}");
+    let pages = report(folder.path(), &[]);
+    let round = text(&pages[Path::new("round-0.html")]);
+    let why = "every duel is a draw, so no prompt decided it";
+    assert!(round.contains(&format!("(an interval without width: {why})")), "{round}");
+    let whole =
+        format!("has no width: {why}. The same prompts drawn again cannot give another margin; other prompts may.");
+    assert!(pages.values().any(|page| page.contains(&whole)));
 }
 
 #[test]
@@ -126,6 +157,12 @@ fn lines_come_with_v_alone() {
     assert!(line.contains("95 % interval") && line.contains("of resamples reach 0.05"), "{line}");
     assert!(line.contains("1 prompt one leaves out") || line.contains("leaving out 1 prompt can"), "{line}");
     assert!(wordy.out.lines().any(|line| line.starts_with("round 0: ") && line.contains(" judged, ")), "{}", wordy.out);
+    // What does not hold, and the summary, come last.
+    let place = |what: &str| wordy.out.lines().position(|line| line.contains(what)).unwrap_or_else(|| panic!("{what}"));
+    let last = wordy.out.lines().enumerate().filter(|(_, line)| line.contains(" judged, ")).last().unwrap().0;
+    assert!(
+        place("format: mesh") < place("duels_leader.json: margin") && last < place("every claim that can be checked")
+    );
 }
 
 #[test]

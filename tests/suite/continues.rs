@@ -395,6 +395,12 @@ fn an_expected_commit_has_to_be_there() {
         let (code, said) = code(&[wanted]);
         assert_eq!(code, 0, "{wanted}: {said}");
     }
+    // With -v, what was asked for by name is said to hold.
+    let (_, said) = code(&[&first, "-v"]);
+    let held = |what: &str| said.lines().any(|line| line.starts_with("pass") && line.contains(what));
+    assert!(held(&format!("--expect {first}: it is in the history of {}", short(&last))), "{said}");
+    assert!(held(&format!("{} contains {}, the head verified last", short(&last), short(&last))), "{said}");
+    assert!(code(&[&last, "-v"]).1.contains(&format!("--expect {last}: it is checked out")));
     let other = "1234567890123456789012345678901234567890";
     for wanted in [other, &other[..7]] {
         let (code, said) = code(&[wanted]);

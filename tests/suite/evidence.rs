@@ -428,11 +428,21 @@ fn the_deployed_services_read_a_competition_with_evidence() {
     if let Some(real) = crate::support::real_competition() {
         assert_eq!(read(real.path(), &[]).0, Some(0));
     }
+    // Of another format it says so in a sentence, and reads nothing.
+    for (other, what) in [
+        (crate::other_formats::splat("duels"), "Gaussian splats"),
+        (crate::other_formats::threejs(), "three.js modules"),
+    ] {
+        let (code, out, err) = read(other.path(), &[]);
+        assert!(code == Some(2) && out.is_empty(), "{out}");
+        assert!(err.lines().count() == 1 && err.contains(&format!("a competition of {what};")), "{err}");
+    }
     // The script itself tells what a service could not read.
     edit(folder.path(), &report(), |text| text.replacen("\"winner\"", "\"won\"", 1));
     edit(folder.path(), "rounds/0/winner.json", |text| text.replacen("\"winner_hotkey\"", "\"won\"", 1));
     for flags in [&[][..], &["--plain"]] {
         let (code, _, err) = read(folder.path(), flags);
         assert!(code == Some(1) && err.contains("winner.json: no winner_hotkey") && err.contains(&report()), "{err}");
+        assert!(err.lines().all(|line| line.starts_with("rounds/")), "a line each: {err}");
     }
 }

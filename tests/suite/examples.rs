@@ -53,6 +53,30 @@ fn every_command_line_of_the_examples_is_taken() {
     }
 }
 
+/// What a step of a workflow runs, by the step's name.
+fn step(workflow: &str, name: &str) -> String {
+    let step = workflow.split(&format!("- name: {name}\n")).nth(1).expect("the step");
+    let lines = step.split("run: |\n").nth(1).expect("its script").lines();
+    lines.take_while(|line| line.starts_with("          ")).map(|line| format!("{}\n", line.trim_start())).collect()
+}
+
+#[test]
+#[cfg(unix)]
+fn a_workflow_without_the_sum_of_its_program_says_so() {
+    for file in ["verify.yml", "pages.yml"] {
+        let text = std::fs::read_to_string(root().join("examples/github-actions").join(file)).unwrap();
+        // Nothing else is run: there is no program to fetch anything with.
+        let mut shell = std::process::Command::new("/bin/sh");
+        shell.args(["-e", "-c", &step(&text, "Install gen404")]).env_clear();
+        shell.envs([("PATH", "/nowhere"), ("GEN404_VERSION", "0.1.0"), ("GEN404_SHA256", "")]);
+        let run = shell.output().unwrap();
+        let said = String::from_utf8(run.stdout).unwrap();
+        assert_eq!((run.status.code(), run.stderr.as_slice()), (Some(1), b"".as_slice()), "{file}: {said}");
+        let one = "::error::GEN404_SHA256 in this workflow is empty: fill in the sum of gen404-0.1.0-x86_64-unknown-linux-musl";
+        assert!(said.starts_with(one) && said.lines().count() == 1, "{file}: {said}");
+    }
+}
+
 #[test]
 fn man_pages_and_completions_are_installed_where_they_are_looked_for() {
     let prefix = tempfile::tempdir().unwrap();

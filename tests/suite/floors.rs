@@ -169,6 +169,67 @@ fn files(place: &Path) -> Vec<std::path::PathBuf> {
     found
 }
 
+/// What is counted in messages. Bytes and seconds are seldom one.
+const COUNTED: [&str; 18] = [
+    "commits",
+    "files",
+    "matches",
+    "duels",
+    "prompts",
+    "miners",
+    "hotkeys",
+    "calls",
+    "rounds",
+    "pods",
+    "outputs",
+    "claims",
+    "differences",
+    "models",
+    "messages",
+    "servers",
+    "images",
+    "pictures",
+];
+
+/// Messages whose counts are never one, or that count something else.
+const NEVER_ONE: [&str; 11] = [
+    "submitted by {} hotkeys",
+    "one image for {} hotkeys",
+    "{models} of {of} models",
+    "{more} models answered",
+    "{verb} {} files (-v names them)",
+    "{silent} of {} miners",
+    "{done} of {all} prompts",
+    "{done}/{all} matches",
+    "{done} of the leader's {all} outputs",
+    "lists .{} files",
+    "{0} images where 3 are compared",
+];
+
+#[test]
+fn a_count_of_one_has_the_singular() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut wrong = Vec::new();
+    for file in files(&src) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap().lines();
+        let code = code.filter(|line| !line.trim_start().starts_with("//") && line.contains('"'));
+        for line in code.filter(|line| !NEVER_ONE.iter().any(|known| line.contains(known))) {
+            let plural = |(at, _): &(usize, &str)| {
+                let after = line[at + 2..].chars().take_while(char::is_ascii_alphabetic).collect::<String>();
+                // "of {all} prompts", "more than {most} files" and "{needed} prompts" of a rule speak of many.
+                let before = line[..*at].rsplit_once('{').map_or("", |(before, _)| before);
+                COUNTED.contains(&after.as_str())
+                    && !["of ", "than ", "most ", "needs "].iter().any(|of| before.ends_with(of))
+            };
+            wrong.extend(
+                line.match_indices("} ").filter(plural).map(|_| format!("{}: {}", file.display(), line.trim())),
+            );
+        }
+    }
+    assert!(wrong.is_empty(), "base::text::counted says one of it in the singular:\n{}", wrong.join("\n"));
+}
+
 /// The modules that a file names by `crate::`; comments do not count.
 fn imported(text: &str) -> Vec<String> {
     let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));

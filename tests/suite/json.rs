@@ -63,6 +63,14 @@ pub fn check_file(schema: &str, data: &Value) {
     }
 }
 
+/// A receipt is as its schema says.
+#[track_caller]
+pub fn check_receipt(receipt: &Value) {
+    if let Err(why) = valid("receipt.json", &load("receipt.json"), receipt, "receipt") {
+        panic!("{why}\n{receipt:#}");
+    }
+}
+
 /// The properties of an object that a schema has looked at; what is wrong where it does not hold.
 fn valid(file: &str, schema: &Value, value: &Value, at: &str) -> Result<Names, String> {
     let mut seen = Names::new();
@@ -201,7 +209,7 @@ fn there_is_a_schema_for_every_command() {
         .get_subcommands()
         .map(|command| command.get_name().to_owned())
         .collect();
-    commands.extend(["common", "error", "version"].map(str::to_owned));
+    commands.extend(["common", "error", "receipt", "version"].map(str::to_owned));
     // The folder in it has those of the report's files.
     let files = std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap()).filter(|entry| entry.path().is_file());
     let files = files.map(|entry| entry.file_name().into_string().unwrap());

@@ -62,6 +62,15 @@ fn the_same_judge_agrees_with_itself_and_is_asked_once() {
     let run = again(folder.path(), &judge, &["--round", "1", "--judge", "12"]).ends(0);
     assert_eq!(result(&run)["duels"], found["duels"]);
     assert_eq!((requests(&judge), count(&result(&run)["estimate"], "kept")), (24, 24));
+    // A dry run knows what is kept, and writes nothing.
+    let kept = tree(folder.path());
+    let dry = again(folder.path(), &judge, &["--round", "1", "--judge", "14", "--dry-run"]).ends(0);
+    let estimate = &result(&dry)["estimate"];
+    let answered = count(estimate, "kept");
+    assert!((1..=24).contains(&answered) && count(estimate, "calls") == 28 - answered, "{estimate}");
+    let all = again(folder.path(), &judge, &["--round", "1", "--judge", "12", "--dry-run"]).ends(0);
+    assert!(all.json()["did"].to_string().contains("0 calls (24 more are answered already)"), "{}", all.out);
+    assert!(tree(folder.path()) == kept && requests(&judge) == 24);
     // Another seed draws others, and more of them are the same and others.
     let other = result(&again(folder.path(), &judge, &["--round", "1", "--judge", "12", "--seed", "1"]).ends(0));
     assert_ne!(other["duels"], found["duels"]);
@@ -244,6 +253,9 @@ fn a_changed_picture_is_no_disagreement() {
     );
     assert_eq!(count(&found, "agreeing") + count(&found, "changed"), 20);
     assert_eq!(requests(&judge), asked, "the others are kept");
+    let warnings = again(folder.path(), &judge, &flags).json()["warnings"].to_string();
+    let duels = if details.len() == 1 { "1 duel has a picture" } else { "duels have a picture" };
+    assert!(warnings.contains(duels) && warnings.contains(" that is no longer the one that was judged"), "{warnings}");
     // Gone or no picture at all: it could not be asked.
     std::fs::remove_file(&changed).unwrap();
     let found = result(&again(folder.path(), &judge, &flags).ends(0));

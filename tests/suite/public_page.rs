@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use xml::reader::{EventReader, XmlEvent};
 
+use crate::duels::manners;
 use crate::json::check_file;
+use crate::judge_server::Manners;
 use crate::other_formats::{splat, threejs};
 use crate::report::{HOSTILE, crawl, hostile, html, report, text};
 use crate::support::make_competition::hotkey;
@@ -259,6 +261,108 @@ fn claims_link_to_their_files_at_the_commit_for_remotes_at_github_alone() {
         with_remote(root, url);
         let files = report(root, &[]);
         assert!(files.values().all(|text| !text.contains("/blob/") && !text.contains(url)), "{url}");
+    }
+}
+
+#[test]
+fn what_the_judge_answered_is_shown_and_linked() {
+    let folder = crate::certainty::judged_by(Manners { first: -3, ..manners() });
+    let root = folder.path();
+    git(root, &["init", "-q", "-b", "main"]);
+    std::fs::write(root.join(".git/info/exclude"), ".gen404\ngen404.toml\n").unwrap();
+    git(root, &["add", "-A"]);
+    git(root, &["-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-qm", "all"]);
+    edit(root, ".git/config", |config| format!("{config}[remote \"origin\"]\n\turl = git@github.com:own/comp.git\n"));
+    let head = git(root, &["rev-parse", "HEAD"]);
+    let files = report(root, &[]);
+    check_data(&files);
+    crawl(&files);
+    let links = |name: &str, path: &str| {
+        files[Path::new(name)].contains(&format!("href=\"https://github.com/own/comp/blob/{head}/{path}\""))
+    };
+    assert!(links("round-1.html", "rounds/1/question.toml") && !links("round-0.html", "rounds/0/question.toml"));
+    let own = certainty(root);
+    let mut shown = 0;
+    for one in own["matches"].as_array().unwrap().iter().filter(|one| one["round"] == 1) {
+        let report = one["file"].as_str().unwrap();
+        let answers = report.replace("/duels_", "/answers_").replace(".json", ".jsonl");
+        let page = format!("round-1/{}_{}.html", one["left"].as_str().unwrap(), one["right"].as_str().unwrap());
+        for path in [report, &answers, "rounds/1/question.toml"] {
+            assert!(links(&page, path), "{page} has no link to {path}");
+        }
+        let seen = text(&files[Path::new(&page)]);
+        let lines = std::fs::read_to_string(root.join(&answers)).unwrap();
+        for line in lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()) {
+            let (Some(one), Some(two)) = (line.get("left_first"), line.get("right_first")) else { continue };
+            let points = |answer: &Value, key: &str| answer[key].as_u64().unwrap();
+            let (left, right) = (points(one, "penalty_1"), points(one, "penalty_2"));
+            let (left_again, right_again) = (points(two, "penalty_2"), points(two, "penalty_1"));
+            let told =
+                format!("defender shown first {left} {right} challenger shown first {left_again} {right_again} mean ");
+            assert!(seen.contains(&told), "{page}: no {told:?} in {seen}");
+            shown += 1;
+        }
+        let contradicting = one["orders"]["contradicting"].as_u64().unwrap();
+        assert_eq!(seen.matches("The two orders contradict each other: ").count() as u64, contradicting);
+        assert_eq!(seen.contains("orders disagree"), contradicting > 0, "the filter");
+    }
+    assert!(shown > 10, "{shown}");
+    // The data has the figures of `verify --json`.
+    let round = data(&files, "round-1.json");
+    assert_eq!(round["judge"]["judged"], own["rounds"][1]["judged"]);
+    assert_eq!(round["judge"]["bias"]["calls"], own["rounds"][1]["bias"]["calls"]);
+    let close = |one: &Value, two: &Value| (one.as_f64().unwrap() - two.as_f64().unwrap()).abs() < 1e-6;
+    assert!(close(&round["judge"]["bias"]["mean"], &own["rounds"][1]["bias"]["mean"]));
+    for played in round["played"].as_array().unwrap() {
+        let same = |one: &&Value| one["round"] == 1 && one["left"] == played["left"] && one["right"] == played["right"];
+        let one = own["matches"].as_array().unwrap().iter().find(same).unwrap();
+        let sure = &played["certainty"];
+        assert!((0..2).all(|at| close(&sure["interval"][at], &one["interval"][at])), "{played} {one}");
+        assert!(close(&sure["reaches"], &one["reaches"]) && sure["survives"] == one["survives"], "{played} {one}");
+        assert_eq!(played["orders"], one["orders"]);
+    }
+}
+
+fn certainty(folder: &Path) -> Value {
+    gen404(folder, &["verify", "--json"]).details()["certainty"].clone()
+}
+
+#[test]
+fn the_other_formats_link_their_files_too() {
+    for folder in [splat("finished"), threejs()] {
+        let root = folder.path();
+        git(root, &["init", "-q", "-b", "main"]);
+        git(root, &["add", "-A"]);
+        git(root, &["-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-qm", "all"]);
+        edit(root, ".git/config", |config| {
+            format!("{config}[remote \"origin\"]\n\turl = https://github.com/own/comp\n")
+        });
+        let head = git(root, &["rev-parse", "HEAD"]);
+        let files = report(root, &[]);
+        check_data(&files);
+        crawl(&files);
+        valid_feed(&files[Path::new("feed.xml")]);
+        assert!(files[Path::new("feed.xml")].contains("rel=\"related\" href=\"https://github.com/own/comp/blob/"));
+        let there = format!("https://github.com/own/comp/blob/{head}/");
+        let mut linked = BTreeSet::new();
+        for (path, page) in html(&files) {
+            let links: BTreeSet<&str> = page.split(&there).skip(1).filter_map(|rest| rest.split('"').next()).collect();
+            let of_a_round = !path.starts_with("index.html") && !path.starts_with("miners");
+            assert!(!links.is_empty() || !of_a_round, "{}: no link", path.display());
+            linked.extend(links.into_iter().map(str::to_owned));
+        }
+        // Every file of the competition that the pages tell of.
+        let all = git(root, &["ls-files"]);
+        let missing: Vec<&str> = all.lines().filter(|path| !linked.contains(*path)).collect();
+        assert!(missing.iter().all(|path| path.ends_with("/pod_stats.json") || *path == "prompts.txt"), "{missing:#?}");
+        let round =
+            (0..10).rev().map(|round| format!("round-{round}.json")).find(|name| files.contains_key(Path::new(name)));
+        let all = certainty(root);
+        let last = data(&files, &round.unwrap());
+        assert_eq!(
+            last["judge"].is_null(),
+            !all["rounds"].as_array().unwrap().iter().any(|one| one["round"] == last["round"])
+        );
     }
 }
 

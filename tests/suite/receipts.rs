@@ -59,6 +59,7 @@ fn two_machines_make_the_same_receipt_and_either_is_found_to_agree() {
         assert!(!bytes.contains(own), "{own} in {bytes}");
     }
     let receipt: Value = serde_json::from_str(&bytes).unwrap();
+    crate::json::check_receipt(&receipt);
     assert_eq!(receipt["commit"], git(&one, &["rev-parse", "HEAD"]));
     assert_eq!(receipt["tree"], git(&one, &["rev-parse", "HEAD^{tree}"]));
     assert_eq!(receipt["gen404"]["version"], env!("CARGO_PKG_VERSION"));
@@ -119,11 +120,61 @@ fn each_difference_from_a_receipt_is_named() {
         assert!(told.len() == 1 && told[0].as_str().unwrap().starts_with(&format!("{key} is ")), "{told:?}");
         let plain = verify(&root, &["-q", "--check-receipt", text(&tampered)]).ends(1);
         assert!(plain.out.contains(&format!("tampered.json: {key} is ")), "{plain:?}");
+        assert!(plain.out.ends_with("tampered.json: the receipt does not agree: 1 difference\n"), "{plain:?}");
     }
-    // A later commit differs in the commit, and says so.
-    git(&root, &["commit", "-q", "--allow-empty", "-m", "Later"]);
-    let later = verify(&root, &["--check-receipt", text(&path)]).ends(1);
-    assert!(later.out.contains("commit is ") && later.out.contains("the receipt says"), "{later:?}");
+    // Keys that are there twice: readers differ in which one they take.
+    let twice = original.to_string().replacen("\"fail\":", "\"fail\":0,\"fail\":", 1);
+    std::fs::write(&tampered, twice).unwrap();
+    let refused = verify(&root, &["--check-receipt", text(&tampered)]).ends(2);
+    assert!(refused.err.contains("not a receipt") && refused.err.contains("\"fail\" is given twice"), "{refused:?}");
+}
+
+#[test]
+fn a_receipt_that_does_not_agree_is_the_last_word() {
+    let Some((_, top)) = served() else { return };
+    // A competition whose claims all hold.
+    let sound = example(true);
+    let root = clone(sound.path(), &top.path().join("sound"));
+    let path = top.path().join("receipt.json");
+    verify(&root, &["--receipt", text(&path)]).ends(0);
+    let agreed = verify(&root, &["--check-receipt", text(&path)]).ends(0);
+    assert!(agreed.out.ends_with("receipt.json: the receipt agrees\n"), "{agreed:?}");
+    // Of a later commit, the commit and what follows from it differ; what explains the rest is told alone.
+    std::fs::write(root.join("rounds/1/source_audit.json"), "[]").unwrap();
+    git(&root, &["add", "-A"]);
+    git(&root, &["commit", "-q", "-m", "Later"]);
+    let later = verify(&root, &["--history", "--check-receipt", text(&path)]).ends(1);
+    let after = later.out.split("every claim that can be checked here holds").nth(1).expect("the summary comes before");
+    let told: Vec<&str> =
+        after.lines().filter_map(|line| line.split_once("receipt.json: ")).map(|(_, told)| told).collect();
+    let begins = |at: usize, with: &str| told.get(at).is_some_and(|line| line.starts_with(with));
+    assert!(begins(0, "commit is ") && begins(1, "tree is ") && begins(2, "scope.commits is "), "{told:#?}");
+    assert!(begins(3, "scope.history is true, the receipt says false (--history)"), "{told:#?}");
+    assert!(told.len() == 6 && begins(5, "the receipt does not agree: "), "{told:#?}");
+    let count: usize = told[5].split(' ').nth(5).unwrap().parse().unwrap();
+    assert!(begins(4, &format!("and {} more in what was found", count - 4)), "{told:#?}");
+}
+
+#[test]
+fn an_operators_own_settings_are_in_no_receipt() {
+    let Some((_, top)) = served() else { return };
+    let served = example(true);
+    let private = |text: &str| text.replacen("\"cdn_url\": \"https://", "\"cdn_url\": \"https://10.0.0.1/", 1);
+    edit(served.path(), "rounds/1/submissions.json", private);
+    git(served.path(), &["commit", "-qam", "A private host"]);
+    let operator = clone(served.path(), &top.path().join("operator"));
+    let stranger = clone(served.path(), &top.path().join("stranger"));
+    std::fs::write(operator.join(".git/gen404.toml"), "[miners]\nallow_private_cdn = true\n").unwrap();
+    let own = ["--config", ".git/gen404.toml"];
+    let path = top.path().join("receipt.json");
+    let alone = verify(&operator, &own);
+    assert!(!alone.out.contains("10.0.0.1"), "{alone:?}");
+    let made = verify(&operator, &[&own[..], &["--receipt", text(&path)]].concat()).ends(1);
+    assert!(made.out.contains("10.0.0.1") && made.err.contains("allow_private_cdn"), "{made:?}");
+    let agreed = verify(&stranger, &["--check-receipt", text(&path)]).ends(1);
+    assert!(agreed.out.ends_with("the receipt agrees\n"), "{agreed:?}");
+    let agreed = verify(&operator, &[&own[..], &["--check-receipt", text(&path)]].concat()).ends(1);
+    assert!(agreed.out.ends_with("the receipt agrees\n"), "{agreed:?}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use gen404::world::git::Git;
 use serde_json::Value;
 
-use crate::support::{command, findings, gen404, git, skipped};
+use crate::support::{Found, command, findings, gen404, git, skipped};
 
 /// As small as it may be: every model is drawn in full.
 pub const SMALL: [&str; 4] = ["--prompts", "1", "--miners", "6"];
@@ -77,8 +77,21 @@ fn a_sandbox_whose_operator_lies_is_found_out_and_leaning_judges_play_on() {
         let (dir, counts) = (folder.path().join("one"), &ending["details"]["verify"]);
         let failed: Vec<_> =
             findings(&dir, &["--history"]).into_iter().filter(|found| found.status == "fail").collect();
+        let next = ending["next"].to_string();
+        assert!(next.contains("verify --judge 40") && next.contains("--by-hand") && next.contains("-honest"), "{next}");
         if mode != "lies" {
             assert!(failed.is_empty() && counts["fail"] == 0 && ending["details"].get("lies").is_none(), "{failed:#?}");
+            let warned = |found: &&Found| found.id == "judge.bias" && found.status == "warn";
+            let warned: Vec<_> = findings(&dir, &[]).iter().filter(warned).map(|found| found.detail.clone()).collect();
+            let told = ending["details"]["bias"].as_array().unwrap();
+            assert_eq!(told.len(), warned.len(), "{told:?}");
+            let did = ending["did"].to_string();
+            assert!(did.contains(if told.is_empty() {
+                "nothing odd in the judge's answers"
+            } else {
+                "found of the judge"
+            }));
+            assert!(told.iter().zip(&warned).all(|(told, found)| told.as_str().unwrap().ends_with(found)), "{told:?}");
             return;
         }
         let [lie] = failed.as_slice() else { panic!("{failed:#?}") };

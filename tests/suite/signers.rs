@@ -91,6 +91,9 @@ fn all_commits_since_the_first_signed_one_are_signed_by_someone_of_the_list() {
     let checks = json["details"]["checks"].as_array().unwrap();
     let found = checks.iter().find(|check| check["id"] == "history.signed").unwrap();
     assert_eq!(found["detail"], format!("since {}, signed by alice@a (2)", &first[..10]));
+    let wordy = signing.verify(&alice, &["-v"]).ends(0).out;
+    let passed = wordy.lines().find(|line| line.starts_with("pass")).unwrap_or_default();
+    assert!(passed.contains("--signers: since ") && passed.ends_with("signed by alice@a (2)"), "{wordy}");
     // A merge commit is one like any other.
     git(signing.root(), &["checkout", "-q", "-b", "side"]);
     signing.commit(Some("bob"), THEN, &[]);

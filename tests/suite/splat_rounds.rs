@@ -423,7 +423,7 @@ fn each_edit_by_hand_is_found_with_its_commit() {
     assert!(of(&fails, &buffer, "history.writer") && of(&fails, &rolled, "history.writer"), "{fails:#?}");
     assert_eq!(fails.len(), 5, "{fails:#?}");
     let (_, skips) = verify(root, &["--history"], "skip");
-    let line = "1 commits of an earlier competition";
+    let line = "1 commit of an earlier competition";
     assert!(
         skips.iter().any(|skip| skip.contains("of an earlier competition, or that prepared this one")),
         "{line}: {skips:#?}"

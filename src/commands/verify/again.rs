@@ -132,6 +132,13 @@ fn tell(
         report.say_marked(colour, mark, line(one));
     }
     report.say(format!("  {}", in_words(&agreement)));
+    if let Some(first) = judged.iter().find(|one| one.outcome == Comparison::Changed) {
+        let of_them = counted(agreement.changed, "duel has", "duels have");
+        context.ui.warn(&format!(
+            "{of_them} a picture that is no longer the one that was judged, and cannot be judged again: first {}: {}: {}",
+            first.file, first.name, first.detail
+        ));
+    }
     if agreement.is_low() {
         let percent = 100.0 * AGREEMENT;
         context.ui.warn(&format!(

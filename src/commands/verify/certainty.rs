@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::base::text::counted;
+use crate::model::report::DuelWinner;
 use crate::rules::certainty::orders::{Bias, Orders};
 use crate::rules::certainty::rounds::{JudgedRound, Match, SureMatch, Sureness};
 use crate::ui::{Report, Ui};
@@ -27,14 +28,17 @@ pub(super) fn tell(ui: &Ui, sureness: Option<&Sureness>, report: &mut Report) {
 
 fn match_line(one: &SureMatch) -> String {
     let [low, high] = one.certainty.interval;
-    let mut parts = vec![format!(
-        "{}: margin {:+.4}, 95 % interval {low:+.4} to {high:+.4}; {:.1} % of resamples reach {}",
-        one.file,
-        one.margin,
-        100.0 * one.certainty.reaches,
-        one.win_margin
-    )];
-    if one.certainty.left_out > 0 {
+    let mut parts = vec![match one.duels.only() {
+        Some(only) => format!("{}: margin {:+.4}: {}, so the interval has no width", one.file, one.margin, alike(only)),
+        None => format!(
+            "{}: margin {:+.4}, 95 % interval {low:+.4} to {high:+.4}; {:.1} % of resamples reach {}",
+            one.file,
+            one.margin,
+            100.0 * one.certainty.reaches,
+            one.win_margin
+        ),
+    }];
+    if one.certainty.left_out > 0 && one.duels.only().is_none() {
         let left_out = counted(one.certainty.left_out, "prompt", "prompts");
         parts.push(match one.certainty.survives {
             true => format!("the decision is the same whichever {left_out} one leaves out"),
@@ -43,6 +47,15 @@ fn match_line(one: &SureMatch) -> String {
     }
     parts.extend(one.orders.map(contradicting));
     parts.join("; ")
+}
+
+/// That all duels ended alike, in words.
+fn alike(only: DuelWinner) -> &'static str {
+    match only {
+        DuelWinner::Left => "left won every duel",
+        DuelWinner::Right => "right won every duel",
+        DuelWinner::Draw | DuelWinner::Skipped => "no prompt decided it",
+    }
 }
 
 fn round_line(round: &JudgedRound) -> String {

@@ -1,19 +1,21 @@
 //! The end of `verify`: what concerns the history as a whole, what is remembered, receipts, and the result.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
 use super::{conclude, no_history, of_round};
 use crate::base::error::{Error, Kind, Result};
 use crate::base::files::{self, Readers};
+use crate::base::text::counted;
 use crate::cli::VerifyArgs;
 use crate::engine::context::Context;
 use crate::engine::verification::continuity::{self, Asked, Lineage, Verified};
-use crate::engine::verification::receipt::{self, Receipt, Scope};
+use crate::engine::verification::receipt::{self, Differences, Receipt, Scope};
 use crate::engine::verification::signing;
 use crate::model::format::detect::Detected;
 use crate::model::signing::Signers;
+use crate::rules::certainty::rounds::Sureness;
 use crate::rules::checks::in_force::InForce;
 use crate::rules::checks::{Finding, Sink, continues, signed};
 use crate::ui::Report;
@@ -36,6 +38,16 @@ pub(super) struct Judged<'a> {
     pub(super) lineage: Lineage,
     /// With `--from`, the part of them that was judged.
     pub(super) ended: Option<PastEra>,
+    /// How sure the results are, if anyone will see it.
+    pub(super) sureness: Option<&'a Sureness>,
+}
+
+/// What comes of a receipt, told after everything else.
+struct ReceiptOutcome {
+    /// The digest of this run's receipt.
+    sum: String,
+    /// The receipt that was compared with, and where they differ.
+    compared: Option<(PathBuf, Differences)>,
 }
 
 /// The commits of a competition that may have ended.
@@ -88,16 +100,32 @@ impl Ending {
             None => None,
         };
         let findings = of_round(&self.args, sink.finish());
-        if let Some(git) = &context.git {
-            self.receipts(context, git, (judged, &findings), report)?;
-        }
+        let outcome = match &context.git {
+            Some(git) => self.receipts(context, git, (judged, &findings), report)?,
+            None => None,
+        };
         if let Some(verified) = verified.filter(|_| !context.options.dry_run)
             && let Err(error) = verified.remember()
         {
             context.ui.warn_once(&format!("the head that was verified is not remembered: {error}"));
         }
-        conclude(self.quiet, context.ui, (judged.detected, judged.rules), &findings, report);
+        conclude(self.quiet, context.ui, judged, &findings, report);
+        if let Some(outcome) = outcome {
+            self.tell(&outcome, report);
+        }
         Ok(())
+    }
+
+    /// Are private hosts accepted because the reader's own settings say so? Not for a receipt: it says what anybody finds.
+    pub(super) fn allows_private_cdn(&self, context: &Context<'_>) -> bool {
+        let own = context.config.miners.allow_private_cdn;
+        let of_anybody = self.args.past.receipt.is_some() || self.recorded.is_some();
+        if own && of_anybody {
+            context.ui.warn_once(
+                "allow_private_cdn of your own settings is not followed: a receipt says what anybody finds without them",
+            );
+        }
+        own && !of_anybody
     }
 
     /// The claims on the history as a whole; and the head to remember.
@@ -132,20 +160,20 @@ impl Ending {
         git: &Git,
         (judged, findings): (&Judged<'_>, &[Finding]),
         report: &mut Report,
-    ) -> Result<()> {
+    ) -> Result<Option<ReceiptOutcome>> {
         let past = &self.args.past;
         if past.receipt.is_none() && self.recorded.is_none() {
-            return Ok(());
+            return Ok(None);
         }
         let last = judged.ended.as_ref().map(|ended| ended.last.as_str());
         let commit = last.or(judged.lineage.head()).ok_or_else(|| Error::failed("the history has no commits"))?;
         let changed = judged.lineage.uncommitted;
         if last.is_none() && changed > 0 {
-            let files = crate::base::text::counted(changed, "file differs", "files differ");
+            let files = counted(changed, "file differs", "files differ");
             let dirty = Error::failed(format!("a receipt is of commit {commit}, but {files} from it"));
             return Err(dirty.hint("commit the changes, or git stash"));
         }
-        let now = Receipt::of(git, commit, &self.scope(context, judged), (judged.detected, judged.rules), findings)?;
+        let now = Receipt::of(git, commit, &self.scope(judged), (judged.detected, judged.rules), findings)?;
         let bytes = now.bytes()?;
         let sum = receipt::digest(&bytes);
         if let Some(path) = &past.receipt {
@@ -153,29 +181,35 @@ impl Ending {
                 files::write(path, &bytes, Readers::All)?;
             }
             report.note_files([path.display().to_string()]);
-            report.detail(json!({ "receipt": { "sha256": sum, "differences": null } }));
         }
-        if let (Some(path), Some(recorded)) = (&past.check_receipt, &self.recorded) {
-            let differences = now.differences(recorded);
-            for line in &differences {
-                report.say_marked("31;1", "fail", format!("  {}: {line}", path.display()));
-            }
-            if differences.is_empty() && !self.quiet {
-                report.say(format!("{}: the receipt agrees", path.display()));
-            } else if !differences.is_empty() {
-                report.fails(Kind::Failed);
-            }
-            report.detail(json!({ "receipt": { "sha256": sum, "differences": differences } }));
-        }
-        Ok(())
+        let compared = past.check_receipt.clone().zip(self.recorded.as_ref());
+        let compared = compared.map(|(path, recorded)| (path, now.differences(recorded)));
+        Ok(Some(ReceiptOutcome { sum, compared }))
     }
 
-    fn scope(&self, context: &Context<'_>, judged: &Judged<'_>) -> Scope {
+    /// Says where the receipts differ, and whether they do.
+    fn tell(&self, ReceiptOutcome { sum, compared }: &ReceiptOutcome, report: &mut Report) {
+        let lines = compared.as_ref().map(|(_, differences)| &differences.lines);
+        report.detail(json!({ "receipt": { "sha256": sum, "differences": lines } }));
+        let Some((path, Differences { lines, count })) = compared else { return };
+        let path = path.display();
+        for line in lines {
+            report.say_marked("31;1", "fail", format!("  {path}: {line}"));
+        }
+        if *count > 0 {
+            let count = counted(*count, "difference", "differences");
+            report.say(format!("{path}: the receipt does not agree: {count}"));
+            report.fails(Kind::Failed);
+        } else if !self.quiet {
+            report.say(format!("{path}: the receipt agrees"));
+        }
+    }
+
+    fn scope(&self, judged: &Judged<'_>) -> Scope {
         let (signers, ids) = (self.signers.as_ref(), &judged.lineage.ids);
         // Later commits do not change what is said of a competition that ended.
         let last = judged.ended.as_ref().and_then(|ended| ids.iter().position(|id| *id == ended.last));
         Scope {
-            allow_private_cdn: context.config.miners.allow_private_cdn,
             chain: self.args.chain,
             commits: last.map_or(ids.len(), |last| last + 1),
             from: judged.ended.as_ref().map(|ended| ended.from.clone()),

@@ -6,6 +6,7 @@ use super::play::Play;
 use super::round::DuelRound;
 use super::standings::{Ending, waits_for};
 use crate::base::error::{Error, Result};
+use crate::base::text::counted;
 use crate::engine::common::not_due;
 use crate::engine::context::{Context, Standing};
 use crate::engine::runs::estimates::foresee_calls;
@@ -84,7 +85,8 @@ fn foresee(context: &Context<'_>, mut round: DuelRound, shard: Shard, told: &mut
     for (pair, note) in wanted.filter(|(pair, _)| round.is_in(shard, pair)) {
         let playing = round.begin(pair);
         let (duels, calls) = (playing.duels(), playing.inquiries().len());
-        told.say(format!("would play {} against {}: {duels} duels, {calls} judge calls{note}", pair.1, pair.0));
+        let will = [counted(duels, "duel", "duels"), counted(calls, "judge call", "judge calls")].join(", ");
+        told.say(format!("would play {} against {}: {will}{note}", pair.1, pair.0));
         all_calls += calls;
         let files = match_files(number, &round.files, pair).map(|file| file.path());
         let files = files.into_iter().filter(|_| duels > 0);

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::round::DuelRound;
+use crate::base::text::counted;
 use crate::model::generation_audits::AuditOutcome;
 use crate::model::ids::{Hotkey, Player};
 use crate::rules::tournament::{Field, Pair, Replay, TournamentOutcome};
@@ -42,7 +43,8 @@ pub(super) fn show(report: &mut Report, round: &DuelRound, field: &Field, replay
         "standings": standings(round, field, replay),
     }));
     let (played, miners) = (field.matrix.0.len(), field.order.len());
-    report.say(format!("round {number}: {played} matches, {} of {miners} qualified", replay.qualified.len()));
+    let played = counted(played, "match", "matches");
+    report.say(format!("round {number}: {played}, {} of {miners} qualified", replay.qualified.len()));
     for hotkey in &replay.qualified {
         report.say(format!("  {}", line(round, field, replay, hotkey)));
     }

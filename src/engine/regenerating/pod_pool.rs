@@ -9,6 +9,7 @@ use super::pod::{Pod, PodExit};
 use super::prompt_queue::PromptQueue;
 use super::{RegenerationJob, RegenerationRun};
 use crate::base::error::{Error, Result};
+use crate::base::text::counted;
 use crate::rules::regeneration::Progress;
 use crate::settings::audit::AuditSettings;
 use crate::world::pods::lease::Keeper;
@@ -137,7 +138,7 @@ impl PodPool {
             let seconds = run.settings.capacity_seconds;
             return Err(Error::outside(format!("{}: no pod for {seconds:.0} s: {why}", job.player)));
         }
-        run.ui.status(&format!("{}: {} pods are used up", job.player, self.had));
+        run.ui.status(&format!("{}: {} used up", job.player, counted(self.had, "pod is", "pods are")));
         queue.exhaust();
         Ok(())
     }

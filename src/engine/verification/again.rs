@@ -138,21 +138,23 @@ impl<'a> Retrial<'a> {
         let asked = Asked { question: wording.question.clone(), ..self.settings.asked()? };
         Ok(Bench {
             judge: Box::new(self.settings.open_asking(&asked, judge_key()?)?),
-            journal: AnswerJournal::open(&self.folder)?,
+            journal: match self.context.options.dry_run {
+                true => AnswerJournal::look(&self.folder)?,
+                false => AnswerJournal::open(&self.folder)?,
+            },
             images: self.settings.images(),
             // Pictures are fetched here, under the rules for miners' URLs, and handed over as data.
             inline: false,
         })
     }
 
-    /// What the calls will take: tokens by the recorded answers, else by those that this machine has paid for. A dry run
-    /// does not look for answers of an earlier run.
+    /// What the calls will take: tokens by the recorded answers, else by those that this machine has paid for.
     ///
     /// # Errors
     /// The journal or the record of runs cannot be read.
     pub(crate) fn estimate(&self) -> Result<Estimate> {
         let all = 2 * self.duels();
-        let kept = if self.context.options.dry_run { 0 } else { self.kept()? };
+        let kept = self.kept()?;
         let calls = all.saturating_sub(kept);
         let known: Vec<u64> =
             self.rounds.values().flat_map(|(_, duels)| duels).filter_map(|duel| duel.tokens).collect();

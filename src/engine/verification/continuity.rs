@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::heads::{Branch, Heads};
 use crate::base::error::{Error, Result};
-use crate::model::history::WORKING_TREE;
+use crate::model::history::{WORKING_TREE, shallow_clone};
 use crate::rules::checks::continues::{Continuity, Since};
 use crate::world::git::Git;
 use crate::world::git::upstream::{Followed, Origin, Upstream};
@@ -50,7 +50,7 @@ impl Lineage {
     /// The commits of this history; `shallow` tells that the first ones are missing.
     pub(crate) fn new<'a>(ids: impl Iterator<Item = &'a str>, shallow: bool, uncommitted: usize) -> Lineage {
         let ids: Vec<String> = ids.filter(|id| *id != WORKING_TREE).map(str::to_owned).collect();
-        let shallow = shallow.then(|| format!("shallow clone: {} commits; git fetch --unshallow", ids.len()));
+        let shallow = shallow.then(|| shallow_clone(ids.len()));
         Lineage { ids, shallow, uncommitted }
     }
 

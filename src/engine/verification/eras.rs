@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::base::error::{Error, Result};
+use crate::base::text::counted;
 use crate::engine::context::Context;
 use crate::engine::verification::continuity::Lineage;
 use crate::model::format::Format;
 use crate::model::format::detect::{Detected, telling};
-use crate::model::history::{BlobId, Contents, Oddity, PathChange, PathCommit, WORKING_TREE};
+use crate::model::history::{BlobId, Contents, Oddity, PathChange, PathCommit, WORKING_TREE, shallow_clone};
 use crate::model::snapshot::{ListedSource, Source as _};
 use crate::model::splat::file::SplatFile;
 use crate::model::threejs::file::ThreejsFile;
@@ -183,8 +184,8 @@ impl Past {
         // A reset is not judged: it takes away what came before.
         let first = if at == era.start && at > 0 { at + 1 } else { at };
         let earlier = (era.start > 0).then(|| {
-            let (count, short) = (era.start, self.short(era.start));
-            format!("{count} commits of an earlier competition, before {short}, which {}", era.why)
+            let (count, short) = (counted(era.start, "commit", "commits"), self.short(era.start));
+            format!("{count} of an earlier competition, before {short}, which {}", era.why)
         });
         let begun = Window::newest(self.commits.get(..era.end).unwrap_or_default(), None).begun;
         Ok((era, Window { first: first.min(era.end), begun, end: era.end, earlier }))
@@ -217,7 +218,7 @@ impl Past {
     pub(crate) fn say_shallow(&self, sink: &mut Sink) {
         if self.shallow {
             sink.claim("history.append_only", None, "the beginning", |claim| {
-                claim.skip(format!("shallow clone: {} commits; git fetch --unshallow", self.commits.len()));
+                claim.skip(shallow_clone(self.commits.len()));
             });
         }
     }

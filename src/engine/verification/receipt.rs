@@ -1,7 +1,7 @@
 //! A receipt: what was verified and what was found, in the same bytes wherever it is made, so that it can be signed and
 //! compared. It names no host, path, user or time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::Serialize;
@@ -9,6 +9,7 @@ use serde_json::{Map, Number, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::base::error::{Context as _, Error, Result};
+use crate::base::strict_json::Strict;
 use crate::base::{files, text};
 use crate::engine::verification::eras;
 use crate::model::format::detect::Detected;
@@ -27,13 +28,19 @@ const MOST_BYTES: u64 = 1 << 20;
 /// The most differences that are told.
 const MOST_TOLD: usize = 40;
 
+/// The order in which a receipt's parts are compared and told: what was verified, by what, how and under which rules; then
+/// what was found, first in all.
+const ORDER: [&str; 9] = ["commit", "tree", "gen404", "scope", "format", "rules", "schema", "findings", "checks"];
+
+/// The first of these parts that holds what was found, which follows from the ones before.
+const FOUND_FROM: usize = 7;
+
 /// What this reader alone sees: it is in no receipt.
 const OWN: &str = "history.continues";
 
 /// What was verified: the flags that decide it, and what of the history was there.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Scope {
-    pub(crate) allow_private_cdn: bool,
     pub(crate) chain: bool,
     pub(crate) commits: usize,
     pub(crate) from: Option<String>,
@@ -56,6 +63,15 @@ pub(crate) struct Flags {
 /// A receipt.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Receipt(Value);
+
+/// Where two receipts differ.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Differences {
+    /// A line each, as far as they are told: those that explain the others come first, and alone.
+    pub(crate) lines: Vec<String>,
+    /// How many there are.
+    pub(crate) count: usize,
+}
 
 /// A finding, its keys in order.
 #[derive(Serialize)]
@@ -106,7 +122,7 @@ impl Receipt {
     pub(crate) fn read(path: &Path) -> Result<Receipt> {
         let bytes = files::need(path, MOST_BYTES)?;
         let other = || Error::usage(format!("{}: not a receipt of this gen404 ({FORM})", path.display()));
-        let value: Value = serde_json::from_slice(&bytes).map_err(|e| other().because(e))?;
+        let Strict(value) = serde_json::from_slice(&bytes).map_err(|e| other().because(e))?;
         if value.get("schema").and_then(Value::as_str) != Some(FORM) {
             return Err(other().hint("`gen404 verify --receipt FILE` writes one"));
         }
@@ -133,22 +149,58 @@ impl Receipt {
         }
     }
 
-    /// Where this receipt differs from one that was recorded, a line each.
-    pub(crate) fn differences(&self, recorded: &Receipt) -> Vec<String> {
+    /// Where this receipt differs from one that was recorded. What was found follows from what was verified, by what and
+    /// how: where these differ, they are told alone.
+    pub(crate) fn differences(&self, recorded: &Receipt) -> Differences {
         let (mut now, mut then) = (BTreeMap::new(), BTreeMap::new());
         leaves("", &self.0, &mut now);
         leaves("", &recorded.0, &mut then);
-        let keys: std::collections::BTreeSet<&String> = now.keys().chain(then.keys()).collect();
+        let keys: BTreeSet<&String> = now.keys().chain(then.keys()).collect();
+        let mut differing: Vec<&String> = keys.into_iter().filter(|key| now.get(*key) != then.get(*key)).collect();
+        differing.sort_by_key(|key| (part(key), is_digest(key)));
+        let causes = differing.iter().filter(|key| part(key) < FOUND_FROM).count();
+        // A digest says no more than the counts before it, if these differ.
+        let is_told = |(at, key): &(usize, &&String)| match causes {
+            0 => *at == 0 || !is_digest(key),
+            causes => *at < causes,
+        };
         let shown = |value: Option<&String>| text::cut(value.map_or("not there", String::as_str), 100);
-        let differs = keys.into_iter().filter(|key| now.get(*key) != then.get(*key));
-        let mut lines: Vec<String> = differs
-            .map(|key| format!("{key} is {}, the receipt says {}", shown(now.get(key)), shown(then.get(key))))
-            .collect();
-        if let Some(more) = lines.len().checked_sub(MOST_TOLD).filter(|more| *more > 0) {
-            lines.truncate(MOST_TOLD);
-            lines.push(format!("and {more} more"));
+        let line = |key: &String| {
+            let (found, said) = (shown(now.get(key)), shown(then.get(key)));
+            format!("{key} is {found}, the receipt says {said}{}", remedy(key))
+        };
+        let told = differing.iter().enumerate().filter(is_told).take(MOST_TOLD);
+        let mut lines: Vec<String> = told.map(|(_, key)| line(key)).collect();
+        if let Some(more) = differing.len().checked_sub(lines.len()).filter(|more| *more > 0) {
+            let why =
+                if causes > 0 && causes <= MOST_TOLD { " in what was found, which may follow from that" } else { "" };
+            lines.push(format!("and {more} more{why}"));
         }
-        lines
+        Differences { lines, count: differing.len() }
+    }
+}
+
+/// The place of a value's part in [`ORDER`]; what is in none of them may be a cause.
+fn part(key: &str) -> usize {
+    let first = key.split('.').next().unwrap_or(key);
+    ORDER.iter().position(|part| *part == first).unwrap_or(FOUND_FROM - 1)
+}
+
+/// Is this the digest of findings?
+fn is_digest(key: &str) -> bool {
+    part(key) >= FOUND_FROM && key.ends_with(".sha256")
+}
+
+/// What makes a value the same, where a flag does.
+fn remedy(key: &str) -> &'static str {
+    match key {
+        "scope.chain" => " (--chain)",
+        "scope.history" => " (--history)",
+        "scope.objects" => " (--objects)",
+        "scope.signers" => " (--signers)",
+        "scope.revoked" => " (--revoked)",
+        "scope.shallow" => " (git fetch --unshallow)",
+        _ => "",
     }
 }
 
@@ -220,25 +272,52 @@ mod tests {
             text,
             "{\n  \"a\": null,\n  \"b\": [\n    {\n      \"a\": 0.05,\n      \"z\": 1\n    }\n  ],\n  \"c\": 180\n}\n"
         );
-        assert!(one.differences(&two).is_empty());
+        assert_eq!(one.differences(&two), Differences::default());
     }
 
     #[test]
     fn each_difference_is_named_with_both_values() {
-        let now = receipt(json!({"commit": "aa", "checks": {"seed.derived": {"pass": 3}}, "new": 1}));
-        let then = receipt(json!({"commit": "bb", "checks": {"seed.derived": {"pass": 2}}, "old": []}));
-        assert_eq!(
-            now.differences(&then),
-            [
-                "checks.seed.derived.pass is 3, the receipt says 2",
-                "commit is \"aa\", the receipt says \"bb\"",
-                "new is 1, the receipt says not there",
-                "old is not there, the receipt says []",
-            ]
-        );
+        let now =
+            receipt(json!({"checks": {"seed.derived": {"pass": 3, "sha256": "aa"}, "x.y": {"sha256": "a"}}, "new": 1,
+            "findings": {"pass": 3, "sha256": "a"}}));
+        let then =
+            receipt(json!({"checks": {"seed.derived": {"pass": 2, "sha256": "bb"}, "x.y": {"sha256": "a"}}, "new": 1,
+            "findings": {"pass": 2, "sha256": "b"}}));
+        let told = now.differences(&then);
+        let lines = [
+            "findings.pass is 3, the receipt says 2",
+            "checks.seed.derived.pass is 3, the receipt says 2",
+            "and 2 more",
+        ];
+        assert_eq!((told.lines.as_slice(), told.count), (lines.map(str::to_owned).as_slice(), 4));
+        let digest = |sum: &str| receipt(json!({"findings": {"pass": 3, "sha256": sum}}));
+        assert_eq!(digest("a").differences(&digest("b")).lines, ["findings.sha256 is \"a\", the receipt says \"b\""]);
         let many = receipt((0..100).map(|at| (at.to_string(), json!(at))).collect::<Map<_, _>>().into());
         let told = many.differences(&receipt(json!({"x": 0})));
-        assert_eq!((told.len(), told.last().map(String::as_str)), (MOST_TOLD + 1, Some("and 61 more")));
+        assert_eq!((told.lines.len(), told.count), (MOST_TOLD + 1, 101));
+        assert_eq!(told.lines.last().map(String::as_str), Some("and 61 more"));
+    }
+
+    #[test]
+    fn what_explains_the_rest_is_told_alone_and_in_order() {
+        let of = |commit: &str, scope: bool, pass: usize| {
+            let checks: Map<_, _> =
+                (0..60).map(|at| (format!("c{at}"), json!({"pass": pass, "sha256": commit}))).collect();
+            receipt(json!({"checks": checks, "commit": commit, "findings": {"pass": pass}, "format": {"name": "mesh"},
+                "gen404": {"version": commit}, "scope": {"chain": scope}, "tree": commit}))
+        };
+        let told = of("a", false, 1).differences(&of("b", true, 2));
+        assert_eq!(
+            told.lines,
+            [
+                "commit is \"a\", the receipt says \"b\"",
+                "tree is \"a\", the receipt says \"b\"",
+                "gen404.version is \"a\", the receipt says \"b\"",
+                "scope.chain is false, the receipt says true (--chain)",
+                "and 121 more in what was found, which may follow from that",
+            ]
+        );
+        assert_eq!(told.count, 125);
     }
 
     #[test]

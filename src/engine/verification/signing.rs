@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::base::error::{Error, Result};
 use crate::base::files;
 use crate::engine::context::Context;
+use crate::model::history::shallow_clone;
 use crate::model::signing::Signers;
 use crate::rules::checks::signed::Signing;
 use crate::world::git::Git;
@@ -34,7 +35,7 @@ pub(crate) fn gather(
 ) -> Result<Signing> {
     context.ui.status("git checks the commits' signatures");
     let (commits, shallow) = git.signed_commits(signers, &context.stop)?;
-    let shallow = shallow.then(|| format!("shallow clone: {} commits; git fetch --unshallow", commits.len()));
+    let shallow = shallow.then(|| shallow_clone(commits.len()));
     let from = from.and_then(|from| commits.iter().position(|commit| commit.id == from));
     let theirs = is_theirs(list, context.store.root(), git)?;
     Ok(Signing { commits, from, start: signers.start, shallow, theirs })

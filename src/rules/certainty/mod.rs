@@ -62,6 +62,18 @@ impl Tally {
         margin(self.score(), self.duels())
     }
 
+    /// How every duel ended, if they all ended alike. No drawing of prompts can then give another margin: the interval has
+    /// no width.
+    #[must_use]
+    pub fn only(self) -> Option<DuelWinner> {
+        match (self.left, self.draws, self.right) {
+            (1.., 0, 0) => Some(DuelWinner::Left),
+            (0, 1.., 0) => Some(DuelWinner::Draw),
+            (0, 0, 1..) => Some(DuelWinner::Right),
+            _ => None,
+        }
+    }
+
     /// The tally without `count` duels: the best ones for the challenger if `best`, else the worst ones.
     fn without(self, count: usize, best: bool) -> Tally {
         let (near, far) = if best { (self.right, self.left) } else { (self.left, self.right) };
@@ -161,6 +173,21 @@ mod tests {
         assert_eq!((sure.interval, sure.wins), ([1.0, 1.0], true));
         assert!((sure.reaches - 1.0).abs() < 1e-12);
         assert_eq!(Certainty::of(tally(0, 30, 0), 0.05).unwrap().interval, [0.0, 0.0]);
+        for (left, draws, right, only) in [
+            (0, 0, 30, Some(DuelWinner::Right)),
+            (0, 30, 0, Some(DuelWinner::Draw)),
+            (1, 0, 0, Some(DuelWinner::Left)),
+            (0, 0, 0, None),
+            (1, 29, 0, None),
+            (0, 1, 29, None),
+            (1, 0, 1, None),
+        ] {
+            let tally = tally(left, draws, right);
+            assert_eq!(tally.only(), only, "{tally:?}");
+            // Exactly those have an interval without width.
+            let interval = Certainty::of(tally, 0.05).map(|sure| sure.interval);
+            assert_eq!(interval.is_some_and(|[low, high]| low == high), only.is_some(), "{tally:?}");
+        }
         assert_eq!(Certainty::of(Tally::default(), 0.05), None);
         assert_eq!(Certainty::of(tally(PROMPTS, 1, 0), 0.05), None);
     }

@@ -26,8 +26,12 @@ pub(super) fn check(_: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles,
 }
 
 fn words(bias: &Bias) -> String {
-    let interval = bias.interval.map_or(String::new(), |[low, high]| format!(" (95 % interval {low:.2} to {high:.2})"));
-    let which = if bias.mean < 0.0 { "first" } else { "second" };
+    // By how much less the preferred one gets: the words say which one it is, so the interval is turned with them.
+    let (which, interval) = match bias.interval {
+        Some([low, high]) if bias.mean < 0.0 => ("first", Some([0.0 - high, 0.0 - low])),
+        interval => (if bias.mean < 0.0 { "first" } else { "second" }, interval),
+    };
+    let interval = interval.map_or(String::new(), |[low, high]| format!(" (95 % interval {low:.2} to {high:.2})"));
     format!(
         "the model shown {which} gets {:.2} points of penalty less than the other one{interval}; of {} calls, {} prefer the \
          first and {} the second",
@@ -75,9 +79,16 @@ mod tests {
         let first = found(&[(2, 5), (3, 6), (2, 4), (1, 5), (2, 5), (3, 6), (2, 4), (1, 5), (4, 7), (2, 5)]);
         let [first] = first.as_slice() else { panic!("{first:?}") };
         assert_eq!(first.status, CheckStatus::Warn);
-        assert!(first.detail.starts_with("the model shown first gets 3.00 points"), "{}", first.detail);
+        let sign_said_once =
+            "the model shown first gets 3.00 points of penalty less than the other one (95 % interval 2.";
+        assert!(first.detail.starts_with(sign_said_once), "{}", first.detail);
         let second = found(&[(6, 2); 10]);
-        assert!(second[0].detail.contains("shown second gets 4.00"), "{}", second[0].detail);
+        let same = "shown second gets 4.00 points of penalty less than the other one (95 % interval 4.00 to 4.00);";
+        assert!(second[0].detail.contains(same), "{}", second[0].detail);
+        // An interval that includes zero has a sign of its own.
+        let unclear = found(&[(0, 9), (0, 9), (0, 9), (9, 0), (9, 0), (5, 5)]);
+        assert!(unclear[0].detail.contains("gets 1.50 points of penalty less"), "{}", unclear[0].detail);
+        assert!(unclear[0].detail.contains("(95 % interval -"), "{}", unclear[0].detail);
     }
 
     #[test]

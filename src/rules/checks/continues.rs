@@ -67,8 +67,12 @@ pub(crate) fn check(known: &Continuity, sink: &mut Sink) {
     }
     if let Some((wanted, there)) = &known.expected {
         sink.claim("history.continues", None, format!("--expect {wanted}"), |claim| {
-            if !there {
-                let head = short(&known.head);
+            let head = short(&known.head);
+            if known.head.starts_with(&wanted.to_ascii_lowercase()) {
+                claim.note("it is checked out");
+            } else if *there {
+                claim.note(format!("it is in the history of {head}, which is checked out"));
+            } else {
                 let shallow = known.shallow.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
                 claim.fail(format!("commit {wanted} is neither {head} nor in its history{shallow}"));
             }
@@ -176,7 +180,7 @@ mod tests {
             assert!(detail.contains(part), "{detail}");
         }
         assert_eq!(statuses(lacking(), |known| known.accept = true)[0].0, CheckStatus::Warn);
-        let shallow = statuses(lacking(), |known| known.shallow = Some("shallow clone: 1 commits".to_owned()));
+        let shallow = statuses(lacking(), |known| known.shallow = Some("shallow clone: 1 commit".to_owned()));
         assert_eq!(shallow[0].0, CheckStatus::Skip);
     }
 

@@ -1,6 +1,7 @@
 //! `file.parse`, `file.bytes`, `state.files`.
 
 use super::{Sink, VerifyFacts};
+use crate::base::text::counted;
 use crate::model::file::{FileKind, Layout, PlayerFile};
 use crate::model::ids::{Hotkey, Player, RoundNumber};
 use crate::model::snapshot::{Problem, RoundFiles, Trouble};
@@ -25,10 +26,10 @@ pub(super) fn as_files(problems: &[Problem], files: usize, sink: &mut Sink) {
     }
     let broken = problems.iter().filter(|problem| !matches!(problem.what, Trouble::Layout { .. })).count();
     if broken == 0 {
-        sink.claim("file.parse", None, format!("{files} files"), |_| ());
+        sink.claim("file.parse", None, counted(files, "file", "files"), |_| ());
     }
     if problems.len() == broken {
-        sink.claim("file.bytes", None, format!("{files} files"), |_| ());
+        sink.claim("file.bytes", None, counted(files, "file", "files"), |_| ());
     }
 }
 

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::{Claim, Sink};
 use crate::base::error::{Error, Result};
+use crate::base::text::counted;
 use crate::model::file::{Content, FileKind, PlayerFile, RoundFile};
 use crate::model::history::{BlobId, Change, Commit, WORKING_TREE};
 use crate::model::ids::{Player, RoundNumber};
@@ -257,7 +258,7 @@ fn window(commits: &[Commit]) -> &[Commit] {
 /// Concludes the claims on the whole history: each passes unless a commit objected to it; with
 /// `missing_history` (what is missing), they are skipped.
 pub fn conclude(commits: &[Commit], missing_history: Option<&str>, sink: &mut Sink) {
-    let subject = format!("{} commits", commits.len());
+    let subject = counted(commits.len(), "commit", "commits");
     for id in ["history.append_only", "history.stage", "history.writer"] {
         match missing_history {
             Some(missing_history) => sink.claim(id, None, subject.clone(), |claim| claim.skip(missing_history)),

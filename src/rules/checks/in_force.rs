@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::{CheckStatus, Claim};
 use crate::model::config::Settings;
 use crate::model::file::FileKind;
+use crate::model::history::shallow_clone;
 use crate::model::ids::Block;
 use crate::model::record::Extra;
 use crate::model::snapshot::Snapshot;
@@ -130,7 +131,7 @@ impl InForce {
     /// What a shallow clone lacks, and how to get it; `None` if the whole history is here, or none at all.
     #[must_use]
     pub fn missing_history(&self) -> Option<String> {
-        self.shallow.map(|commits| format!("shallow clone: {commits} commits; git fetch --unshallow"))
+        self.shallow.map(shallow_clone)
     }
 
     /// Rules that were in force for past claims but no longer are, with the number of claims.

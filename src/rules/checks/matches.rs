@@ -202,7 +202,8 @@ pub(super) fn urls<'a>(
 ) {
     let Some(expected) = expected else { return claim.skip("prompts.txt cannot be read") };
     if expected.len() != duels.len() {
-        claim.fail(format!("{} duels for {} prompts", duels.len(), expected.len()));
+        let duels = counted(duels.len(), "duel", "duels");
+        claim.fail(format!("{duels} for {}", counted(expected.len(), "prompt", "prompts")));
     }
     for (duel, prompt) in duels.clone().zip(expected) {
         if duel.name != prompt.stem() {

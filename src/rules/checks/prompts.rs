@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::in_force::ClaimTerms;
 use super::{Claim, Sink, Then, VerifyFacts};
+use crate::base::text::counted;
 use crate::model::config::Settings;
 use crate::model::file::RoundFile;
 use crate::model::ids::{RoundNumber, Seed};
@@ -124,7 +125,8 @@ fn without_history(claim: &mut Claim, expected: &[Prompt], prompts: &PromptList)
 
 fn compare(claim: &mut Claim, from: usize, found: &[Prompt], expected: &[Prompt]) {
     if found.len() != expected.len() {
-        claim.fail(format!("{} prompts from line {} on, expected {}", found.len(), from + 1, expected.len()));
+        let found = counted(found.len(), "prompt", "prompts");
+        claim.fail(format!("{found} from line {} on, expected {}", from + 1, expected.len()));
     }
     let wrong = found.iter().zip(expected).enumerate().filter(|(_, (found, expected))| found != expected);
     let mut wrong = wrong.peekable();

@@ -14,10 +14,13 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, answer};
-use crate::base::error::{Context as _, Result};
+use crate::base::error::{Context as _, Error, Result};
 use crate::base::files;
 use crate::model::penalties::AnswerOrigin;
 use crate::world::jsonl::each_line;
+
+/// The journal's name.
+const NAME: &str = "judge-journal.jsonl";
 
 /// The key of an answer: the SHA-256 of everything that the judge is told and shown.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -36,7 +39,8 @@ struct JournalLine {
 #[derive(Debug)]
 pub struct AnswerJournal {
     path: PathBuf,
-    file: Mutex<File>,
+    /// `None` if it is only read.
+    file: Option<Mutex<File>>,
     table: Mutex<HashMap<QuestionKey, JournalEntry>>,
     changed: Condvar,
     written: AtomicU64,
@@ -58,7 +62,7 @@ impl AnswerJournal {
     /// It cannot be read or written.
     pub fn open(folder: &Path) -> Result<AnswerJournal> {
         files::make_folder(folder)?;
-        let path = files::below(folder, Path::new("judge-journal.jsonl"))?;
+        let path = files::below(folder, Path::new(NAME))?;
         let cannot = || format!("{}: cannot open the judge's journal", path.display());
         let file = files::append(&path)?;
         let (table, whole) = parse(&path, &file)?;
@@ -67,15 +71,36 @@ impl AnswerJournal {
         // What an earlier run wrote but did not sync counts from here on.
         file.sync_all().failed(cannot)?;
         files::sync_folder(folder).failed(cannot)?;
-        let (file, table) = (Mutex::new(file), Mutex::new(table));
-        Ok(AnswerJournal {
+        Ok(AnswerJournal::with(path, Some(file), table))
+    }
+
+    /// Reads the journal as it is, for a dry run: nothing is created or written, and no new answer can be added.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn look(folder: &Path) -> Result<AnswerJournal> {
+        let path = files::below(folder, Path::new(NAME))?;
+        let table = match files::open(&path, false)? {
+            Some(file) => parse(&path, &file)?.0,
+            None => HashMap::new(),
+        };
+        Ok(AnswerJournal::with(path, None, table))
+    }
+
+    fn with(path: PathBuf, file: Option<File>, table: HashMap<QuestionKey, JournalEntry>) -> AnswerJournal {
+        AnswerJournal {
             path,
-            file,
-            table,
+            file: file.map(Mutex::new),
+            table: Mutex::new(table),
             changed: Condvar::new(),
             written: AtomicU64::new(0),
             synced: Mutex::new(0),
-        })
+        }
+    }
+
+    fn file(&self) -> Result<MutexGuard<'_, File>> {
+        let file = self.file.as_ref().ok_or_else(|| Error::failed(self.cannot("write")).hint("it is only read"))?;
+        Ok(lock(file))
     }
 
     /// The number of answers.
@@ -142,7 +167,7 @@ impl AnswerJournal {
         let line = JournalLine { key: key.clone(), answer: answer.raw.clone(), origin: answer.origin.clone() };
         let mut text = serde_json::to_vec(&line).failed(|| self.cannot("write"))?;
         text.push(b'\n');
-        let mut file = lock(&self.file);
+        let mut file = self.file()?;
         file.write_all(&text).failed(|| self.cannot("write")).map_err(|e| e.hint("is the disk full?"))?;
         self.written.fetch_add(1, Ordering::Release);
         Ok(())
@@ -160,7 +185,7 @@ impl AnswerJournal {
             return Ok(());
         }
         // A clone, so that writers need not wait for the disk.
-        let file = lock(&self.file).try_clone().failed(|| self.cannot("sync"))?;
+        let file = self.file()?.try_clone().failed(|| self.cannot("sync"))?;
         file.sync_data().failed(|| self.cannot("sync"))?;
         *synced = written;
         Ok(())
@@ -194,7 +219,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::error::Error;
     use crate::model::penalties::Penalties;
 
     fn answer(first: u8) -> Answer {
@@ -246,6 +270,24 @@ mod tests {
             drop(journal);
             assert!(AnswerJournal::open(folder.path()).unwrap().has(&key("d")), "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn a_look_finds_what_is_kept_and_writes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let looked = AnswerJournal::look(&folder.path().join("not/yet/here")).unwrap();
+        assert!(looked.is_empty() && std::fs::read_dir(folder.path()).unwrap().next().is_none());
+        let journal = AnswerJournal::open(folder.path()).unwrap();
+        journal.answer(&key("a"), || Ok(answer(3))).unwrap();
+        // A line that is being written, as a look may find it.
+        let path = folder.path().join(NAME);
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes.extend(b"{\"key\": \"b");
+        std::fs::write(&path, &bytes).unwrap();
+        let looked = AnswerJournal::look(folder.path()).unwrap();
+        assert_eq!((looked.len(), looked.has(&key("a"))), (1, true));
+        assert!(looked.answer(&key("c"), || Ok(answer(4))).unwrap_err().to_string().contains("cannot write"));
+        assert_eq!(std::fs::read(&path).unwrap(), bytes);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::super::{CheckStatus, Claim, Sink};
 use super::kept::{Entry, Kept, Until, kept};
 use super::window::Window;
 use crate::base::error::Result;
+use crate::base::text::counted;
 use crate::model::format::Format;
 use crate::model::history::{BlobId, Contents, PathChange, PathCommit};
 use crate::model::ids::RoundNumber;
@@ -61,9 +62,9 @@ pub fn check(
         }
         stands.push(after);
     }
-    let own = window.end.saturating_sub(window.first);
+    let own = counted(window.end.saturating_sub(window.first), "commit", "commits");
     for id in ["history.append_only", "history.stage", "history.writer"] {
-        sink.claim_unless_objected(id, &format!("{own} commits"));
+        sink.claim_unless_objected(id, &own);
     }
     if let Some(earlier) = &window.earlier {
         sink.claim("history.stage", None, "the beginning", |claim| claim.skip(earlier.clone()));

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::base::text::counted;
 use crate::model::history::{BlobId, PathCommit};
 
 /// Which commits of a history are judged.
@@ -40,8 +41,9 @@ impl Window {
             count => format!(", or that prepared this one (the last {count}, which are checked)"),
         };
         let short = commits.get(at).map_or("", |commit| commit.id.get(..10).unwrap_or(&commit.id));
+        let before = counted(at, "commit", "commits");
         let earlier = format!(
-            "{at} commits of an earlier competition{prepared}, before {short}, the last that {why}; \
+            "{before} of an earlier competition{prepared}, before {short}, the last that {why}; \
              use --from COMMIT to check an earlier one"
         );
         Window { first: start + 1, begun, end, earlier: (start > 0).then_some(earlier) }
@@ -114,7 +116,7 @@ mod tests {
         assert_eq!(of(None), Window { first: 1, begun: 3, end: 3, earlier: None });
         let reset = of(Some((1, "changed the format from mesh to threejs")));
         assert_eq!(reset.first, 2);
-        let line = "1 commits of an earlier competition, before aaaaaaaaaa, the last that changed the format from mesh";
+        let line = "1 commit of an earlier competition, before aaaaaaaaaa, the last that changed the format from mesh";
         assert!(reset.earlier.unwrap().starts_with(line));
     }
 }
