@@ -20,7 +20,7 @@ use crate::rules::seed::SeedSource;
 use crate::rules::shard::Shard;
 use crate::rules::stage_table;
 use crate::settings::flags::{
-    ChainArgs, DistanceArgs, DriverArgs, IntakeArgs, JudgeArgs, Meter, MomentArgs, StoreArgs,
+    ChainArgs, DistanceArgs, DriverArgs, IntakeArgs, JudgeArgs, Meter, MomentArgs, StoreArgs, Witness,
 };
 use crate::ui::{LogFormat, Verbosity};
 
@@ -101,6 +101,9 @@ pub struct Global {
     /// Counts what this run uses
     #[arg(skip)]
     pub meter: Meter,
+    /// Hears of each commit
+    #[arg(skip)]
+    pub witness: Witness,
 }
 
 impl Global {

@@ -39,7 +39,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &LogArgs, report: &mut Report)
 struct Entry {
     run: RunRecord,
     /// Faults that this run showed to be over.
-    over: Vec<Streak>,
+    over: Vec<(Streak, Timestamp)>,
     /// How many further runs were the same.
     same: u64,
     /// How many of them failed for another reason.
@@ -54,7 +54,7 @@ fn entries(runs: Vec<RunRecord>, args: &LogArgs, each: bool) -> Vec<Entry> {
     let since = args.since.map(|since| since.before(Utc::now()));
     for run in runs {
         faults.follow(&run);
-        let over: Vec<Streak> = faults.over.drain(..).map(|(fault, _)| fault).collect();
+        let over: Vec<_> = faults.over.drain(..).collect();
         if !is_in(&run, args, since) {
             continue;
         }
@@ -99,7 +99,15 @@ fn is_same(before: &RunRecord, run: &RunRecord) -> bool {
 
 impl Entry {
     fn json(&self) -> Value {
-        let over: Vec<Value> = self.over.iter().map(fault_json).collect();
+        let over: Vec<Value> = self
+            .over
+            .iter()
+            .map(|(fault, until)| {
+                let mut fault = fault_json(fault);
+                fault["until"] = json!(until);
+                fault
+            })
+            .collect();
         json!({"run": self.run, "over": over, "same": self.same, "until": self.until})
     }
 
@@ -161,12 +169,11 @@ impl Entry {
         if run.outcome == Outcome::Killed {
             lines.push("its process ended without a word: was it killed, or the machine shut down?".to_owned());
         }
-        for fault in &self.over {
-            let (runs, since) = (counted(fault.runs, "failed run", "failed runs"), time(fault.since.at()));
-            lines.push(match fault.error.is_trouble() {
-                true => format!("over: {}, from {since} on", fault.name()),
-                false => format!("over: {}, from {since} on, {runs}", fault.name()),
-            });
+        for (fault, until) in &self.over {
+            let (from, to) = (time(fault.since.at()), time(until.at()));
+            let runs = format!(", {}", counted(fault.runs, "failed run", "failed runs"));
+            let runs = if fault.error.is_trouble() { "" } else { runs.as_str() };
+            lines.push(format!("over: {}, from {from} to {to}{runs}", fault.name()));
         }
         lines
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::base::error::{Error, Result};
 use crate::engine::context::{Context, Options};
 use crate::report::folder;
-use crate::ui::{Report, Ui};
+use crate::ui::Ui;
 
 /// What names the file in the settings.
 const KEY: &str = "[metrics] file";
@@ -20,9 +20,8 @@ pub(super) fn asked<'c>(context: &'c Context<'_>) -> Option<(&'c Path, &'static 
 /// The options of a run whose file can be replaced. A wrong flag stops the command; a wrong setting stops no run, which
 /// then goes on without the file.
 pub(super) fn settled(options: Options, ui: &Ui) -> Result<Options> {
-    let looks = Options { commit: false, push: false, ..options.clone() };
-    // Without a competition, or settings that can be read, the command itself fails.
-    let Ok(context) = Context::open(looks, ui, &mut Report::default()) else { return Ok(options) };
+    // Without a competition the command itself fails.
+    let Ok(context) = Context::to_tell(options.clone(), ui) else { return Ok(options) };
     let Some((file, name)) = asked(&context) else { return Ok(options) };
     match stays_apart(&context, file, name) {
         Err(error) if name == KEY => {

@@ -46,10 +46,10 @@ use crate::ui::{Ended, Failed, Report, Ui, Verbosity};
 
 impl From<&Global> for Options {
     fn from(global: &Global) -> Self {
-        let Global { repo, config, dry_run, commit, push, wait_lock, meter, metrics, .. } = global;
+        let Global { repo, config, dry_run, commit, push, wait_lock, meter, witness, metrics, .. } = global;
         let (repo, config, meter, metrics) = (repo.clone(), config.clone(), meter.clone(), metrics.clone());
-        let (dry_run, commit, push, wait_lock) = (*dry_run, *commit, *push, *wait_lock);
-        Options { repo, config, dry_run, commit, push, wait_lock, meter, metrics, no_metrics: false }
+        let (dry_run, commit, push, wait_lock, witness) = (*dry_run, *commit, *push, *wait_lock, witness.clone());
+        Options { repo, config, dry_run, commit, push, wait_lock, meter, witness, metrics, no_metrics: false }
     }
 }
 

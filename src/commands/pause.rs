@@ -13,8 +13,7 @@ pub(super) fn pause(global: &Global, ui: &Ui, args: &PauseArgs, report: &mut Rep
     let _lock = context.lock("pause", report)?;
     let Standing { state, .. } = context.standing()?;
     if state.stage == Stage::Paused {
-        let because = context.pause_reason(state.current_round).map(|why| format!(": {why}")).unwrap_or_default();
-        report.say(format!("the competition is already paused{because}"));
+        report.say(format!("the competition is already paused{}", context.pause_of(state.current_round).told()));
         if args.reason.is_some() {
             report.say("its reason stays as it was: resume it and pause it again to give another");
         }
@@ -24,7 +23,10 @@ pub(super) fn pause(global: &Global, ui: &Ui, args: &PauseArgs, report: &mut Rep
     let plan = pause_because(&state, reason).map_err(Error::not_due)?;
     if !global.dry_run {
         // A commit keeps it for everyone; without one, this host does.
-        context.note_pause(state.current_round, reason.filter(|_| !global.commit))?;
+        match global.commit {
+            true => context.forget_pause(),
+            false => context.note_pause(state.current_round, reason),
+        }?;
     }
     context.apply(&plan, report)?;
     report.facts.push(reason.map_or_else(|| "paused".to_owned(), |reason| format!("paused: {reason}")));
@@ -42,8 +44,8 @@ pub(super) fn resume(global: &Global, ui: &Ui, args: &ResumeArgs, report: &mut R
         report.say(format!("the competition is not paused: {}", round_in(state.current_round, state.stage)));
         return Ok(());
     }
-    let reason = context.pause_reason(state.current_round);
+    let reason = context.pause_of(state.current_round).reason;
     context.apply(&stages::resume(&state, &files, args.stage).map_err(Error::failed)?, report)?;
     report.facts.push(reason.map_or_else(|| "resumed".to_owned(), |why| format!("resumed: it was paused for: {why}")));
-    if global.dry_run { Ok(()) } else { context.note_pause(state.current_round, None) }
+    if global.dry_run { Ok(()) } else { context.forget_pause() }
 }

@@ -12,6 +12,7 @@ use crate::engine::context::{Context, Standing};
 use crate::engine::fetching::spool::FetchJournal;
 use crate::engine::formats::{self, OtherStanding, RoundBlocks};
 use crate::engine::notify;
+use crate::engine::pausing::Pause;
 use crate::engine::runs::summary::Record;
 use crate::model::format::detect::Detected;
 use crate::model::ids::{Block, Hotkey, Player, RoundNumber};
@@ -23,7 +24,9 @@ use crate::rules::outstanding::outstanding;
 use crate::rules::stages::{Due, due};
 use crate::rules::succession::Moment;
 use crate::rules::waits;
+use crate::settings::SETTINGS;
 use crate::ui::{DUE, Report, Ui};
+use crate::world::pods::lease::{NotedPod, noted};
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs, report: &mut Report) -> Result<()> {
     match args.watch {
@@ -34,39 +37,52 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs, report: &mut Repo
 
 /// Looks once.
 fn look(global: &Global, ui: &Ui, args: &StatusArgs, report: &mut Report) -> Result<()> {
-    let context = Context::open(global, ui, report)?;
+    // What fails is told also if it is the settings.
+    let (context, broken) = match Context::open(global, ui, report) {
+        Err(error) if error.service() == Some(SETTINGS) => (Context::to_tell(global, ui)?, Some(error)),
+        context => (context?, None),
+    };
+    stands_and_fails(&context, args, report)?;
+    broken.map_or(Ok(()), Err)
+}
+
+/// Tells where the competition stands, what fails and what is due.
+fn stands_and_fails(context: &Context<'_>, args: &StatusArgs, report: &mut Report) -> Result<()> {
+    let ui = context.ui;
     let detected = context.detected()?;
-    if let Some(standing) = formats::standing(&context, detected.format)? {
-        return of_other_format(&context, args, &detected, &standing, report);
+    if let Some(standing) = formats::standing(context, detected.format)? {
+        return of_other_format(context, args, &detected, &standing, report);
     }
     let standing = context.standing()?;
     let (moment, unknown) = context.sighted(&args.moment)?;
-    let leaders = formats::leaders(&context, detected.format)?;
+    let leaders = formats::leaders(context, detected.format)?;
     let lead = Lead::of(&leaders, moment.map(|moment| moment.block));
     let mut leases = context.seen_leases()?;
     let due = due(&context.facts(&standing, moment.map(|moment| moment.block)));
     // What is done by now is no other host's work any more.
     leases.leases.retain(|lease| due.iter().any(|due| command_of(due) == Some(lease.command.as_str())));
-    let due: Vec<Due> = due.into_iter().map(|due| left_to_others(&context, due, &standing, &leases)).collect();
+    let due: Vec<Due> = due.into_iter().map(|due| left_to_others(context, due, &standing, &leases)).collect();
     report.exit = args.exit_code.then(|| exit_code(&due));
     let (files, win_margin) = (&standing.files, standing.config.settings.win_margin);
     let is_finished = standing.state.stage == Stage::Finished;
     let mut open = outstanding(files, standing.state.stage, win_margin, &standing.config.settings.limits());
     // What was not there by the end is history.
     if !is_finished {
-        open.extend(incomplete(&context, &standing));
-        open.extend(pool_for_a_seed(&context, &standing).err().map(|error| error.to_string()));
+        open.extend(incomplete(context, &standing));
+        open.extend(pool_for_a_seed(context, &standing).err().map(|error| error.to_string()));
     }
     let state = &standing.state;
     let settings = &standing.config.settings;
-    report.say(format!("{}: {}", settings.name, stands(&context, &standing)));
+    report.say(format!("{}: {}", settings.name, stands(context, &standing)));
     // First what fails, then what is due and what stands in its way.
-    let record = Record::of(&context, state.current_round);
+    let record = Record::of(context, state.current_round);
     record.say_faults(report);
+    let pods = pods_noted(context);
+    say_pods(&pods, record.is_at_work(), report);
     due.iter().for_each(|due| report.say(describe(due, moment)));
-    say_others(&context, &leases, state.current_round, report);
+    say_others(context, &leases, state.current_round, report);
     open.iter().for_each(|point| report.say(format!("outstanding: {point}")));
-    let (undelivered, told) = notify::undelivered(&context).unwrap_or_else(|error| {
+    let (undelivered, told) = notify::undelivered(context).unwrap_or_else(|error| {
         ui.warn(&error.to_string());
         Default::default()
     });
@@ -87,7 +103,10 @@ fn look(global: &Global, ui: &Ui, args: &StatusArgs, report: &mut Report) -> Res
     json["format"] = detected.json();
     (json["failing"], json["usage"]) = record.json();
     json["notify"] = told;
-    json["paused_because"] = json!(paused_because(&context, &standing));
+    let pause = pause_of(context, &standing);
+    json["paused_because"] = json!(pause.reason);
+    json["paused_since"] = json!(pause.since.map(Timestamp::from));
+    json["pods"] = pods_json(&pods);
     json["leases"] = json!(leases.leases);
     report.detail(json);
     Ok(())
@@ -171,9 +190,39 @@ fn say_others(context: &Context<'_>, leases: &StepLeases, round: RoundNumber, re
     }
 }
 
-fn paused_because(context: &Context<'_>, standing: &Standing) -> Option<String> {
+fn pause_of(context: &Context<'_>, standing: &Standing) -> Pause {
     let state = &standing.state;
-    if state.stage == Stage::Paused { context.pause_reason(state.current_round) } else { None }
+    if state.stage == Stage::Paused { context.pause_of(state.current_round) } else { Pause::default() }
+}
+
+/// The pods that are rented, by this machine's notes.
+fn pods_noted(context: &Context<'_>) -> Vec<NotedPod> {
+    let noted = context.own_folder().and_then(|own| noted(&own));
+    noted.unwrap_or_else(|error| {
+        context.ui.warn(&error.to_string());
+        Vec::new()
+    })
+}
+
+/// Most pods that are named.
+const MOST_PODS: usize = 20;
+
+fn say_pods(pods: &[NotedPod], at_work: bool, report: &mut Report) {
+    for NotedPod { name, provider, since } in pods.iter().take(MOST_PODS) {
+        let pod = format!("pod {} of {}, ordered at {}", line(name), line(provider), time(*since));
+        report.say(match at_work {
+            true => format!("at work or waited for: {pod}"),
+            false => format!("left by a run that is gone: {pod}; the next `audit` or `baseline` releases it"),
+        });
+    }
+    if let Some(more @ 1..) = pods.len().checked_sub(MOST_PODS) {
+        report.say(format!("and {}", counted(more, "more pod", "more pods")));
+    }
+}
+
+fn pods_json(pods: &[NotedPod]) -> Value {
+    let pod = |pod: &NotedPod| json!({"name": pod.name, "provider": pod.provider, "since": Timestamp::from(pod.since)});
+    pods.iter().map(pod).collect()
 }
 
 /// The code of `--exit-code`: 10 if a command is due now, 3 if something is possible, awaited or due later, 0 if

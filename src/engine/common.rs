@@ -152,11 +152,11 @@ pub(crate) fn instead_of(
     format!("{stands}; {}", instead.join("; "))
 }
 
-/// Where the round is; if it is paused, also why.
+/// Where the round is; if it is paused, also since when and why.
 pub(crate) fn stands(context: &Context<'_>, standing: &Standing) -> String {
     let (round, stage) = (standing.state.current_round, standing.state.stage);
-    let why = if stage == Stage::Paused { context.pause_reason(round) } else { None };
-    format!("{}{}", round_in(round, stage), why.map(|why| format!(": {why}")).unwrap_or_default())
+    let pause = if stage == Stage::Paused { context.pause_of(round).told() } else { String::new() };
+    format!("{}{pause}", round_in(round, stage))
 }
 
 /// Fails unless the round that was asked for exists.

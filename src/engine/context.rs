@@ -17,6 +17,7 @@ use crate::model::stage::CompetitionState;
 use crate::model::store::{Store, enclosing};
 use crate::rules::stages::Facts;
 use crate::settings::flags::{StoreArgs, env, store_settings};
+use crate::settings::salvage::{Salvaged, salvage};
 use crate::settings::{Config, SettingsSource};
 use crate::ui::{Report, Ui};
 use crate::world::git::Git;
@@ -24,6 +25,7 @@ use crate::world::stop::Stop;
 use crate::world::store::ObjectStore;
 use crate::world::store::settings::StoreSettings;
 use crate::world::usage::Meter;
+use crate::world::witness::Witness;
 
 /// How often a waiting run checks whether the lock is free.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -41,6 +43,8 @@ pub(crate) struct Options {
     pub(crate) wait_lock: bool,
     /// Counts what is used.
     pub(crate) meter: Meter,
+    /// Hears of each commit.
+    pub(crate) witness: Witness,
     /// The file of numbers that each run writes, if named.
     pub(crate) metrics: Option<PathBuf>,
     /// The settings name a file of numbers that no run may replace.
@@ -55,6 +59,8 @@ pub(crate) struct Context<'a> {
     pub(crate) store: Store,
     pub(crate) git: Option<Git>,
     pub(crate) config: Config,
+    /// Can all of the settings be followed? If not, they only say whom to tell.
+    pub(crate) has_settings: bool,
     /// Set by signals, if the command listens for them.
     pub(crate) stop: Stop,
     /// The competition's format, once it is decided.
@@ -111,6 +117,30 @@ impl<'a> Context<'a> {
         Ok((Context::following(config, options, ui, (store, git), report)?, source, read))
     }
 
+    /// As [`Context::open`], to tell others of a run. Of settings that cannot be followed, what says whom to tell is
+    /// taken, as far as it can be read.
+    pub(crate) fn to_tell(options: impl Into<Options>, ui: &'a Ui) -> Result<Self> {
+        let options = Options { commit: false, push: false, ..options.into() };
+        let root = options.repo.clone().filter(|dir| !dir.as_os_str().is_empty()).map_or_else(find_root, Ok)?;
+        let store = Store::open(&root)?;
+        let git = Git::open(store.root())?;
+        let source = SettingsSource::of(options.config.as_deref(), store.root(), git.as_ref());
+        let report = &mut Report::default();
+        let read = load(&source, &options.meter, report);
+        let has_settings = read.is_ok();
+        let mut config = read.unwrap_or_else(|_| {
+            let Salvaged { config, is_known } = salvage(&source);
+            if !is_known {
+                let file = source.path().map(|path| path.display().to_string()).unwrap_or_default();
+                ui.warn_once(&format!("{file}: whom to tell of this cannot be read from it: not everyone is told"));
+            }
+            config
+        });
+        config.metrics.file = config.metrics.file.filter(|_| !options.no_metrics);
+        let context = Context::following(config, options, ui, (store, git), report)?;
+        Ok(Context { has_settings, ..context })
+    }
+
     /// The competition in this folder, with these settings.
     fn following(
         config: Config,
@@ -132,6 +162,7 @@ impl<'a> Context<'a> {
             store,
             git,
             config,
+            has_settings: true,
             stop: Stop::of_process(),
             format: OnceLock::new(),
             listed: Mutex::default(),

@@ -82,6 +82,7 @@ impl Context<'_> {
         Pending::forget(&self.own_folder()?)?;
         if let Some(commit) = &commit {
             report.note_commit(commit, &pending.message);
+            self.options.witness.committed(commit, &pending.message);
         }
         Ok(commit)
     }

@@ -1,11 +1,13 @@
 //! DESIGN 3, 4.7: which miners' files to fetch, and what is recorded about them.
 
 mod outcome;
+mod silence;
 mod tally;
 
 use std::collections::BTreeMap;
 
 pub(crate) use self::outcome::{DownloadMark, FetchOutcome, KnownFiles, refusal};
+pub(crate) use self::silence::{Silence, own_network_is_down};
 pub(crate) use self::tally::{Tally, recorded_tally, tally};
 use super::Plan;
 use super::python_random::PythonRandom;

@@ -29,10 +29,15 @@ pub(crate) fn is_of_a_stage(message: &str) -> bool {
     message.lines().any(|line| line.starts_with("Update state ("))
 }
 
+/// Is this the message of a commit that paused this round?
+pub(crate) fn is_pause(message: &str, round: RoundNumber) -> bool {
+    let first = format!("Update state ({}) for round {round}", Stage::Paused);
+    message.lines().next().is_some_and(|line| line.trim_end() == first)
+}
+
 /// The reason in the message of a commit that paused this round.
 pub(crate) fn reason_of(message: &str, round: RoundNumber) -> Option<String> {
-    let first = format!("Update state ({}) for round {round}", Stage::Paused);
-    if message.lines().next()?.trim_end() != first {
+    if !is_pause(message, round) {
         return None;
     }
     let reason = message.lines().find_map(|line| line.strip_prefix(MARK))?.trim();

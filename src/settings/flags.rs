@@ -16,6 +16,7 @@ use crate::world::judge::settings::JudgeSettings;
 use crate::world::store::settings::StoreSettings;
 /// Counts what the run of these flags uses.
 pub(crate) use crate::world::usage::Meter;
+pub(crate) use crate::world::witness::Witness;
 
 /// The chain's block and time, instead of asking for them.
 #[derive(Debug, Clone, Default, Args)]

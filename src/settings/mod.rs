@@ -9,6 +9,8 @@ pub(crate) mod flags;
 pub mod lease;
 pub(crate) mod limits;
 pub(crate) mod origins;
+pub(crate) mod salvage;
+pub(crate) mod servers;
 
 use std::path::{Path, PathBuf};
 
@@ -106,6 +108,10 @@ pub struct SeedConfig {
     pub drand_url: Option<String>,
 }
 
+/// What errors call the settings that cannot be followed, whatever file they are in, and how they fail.
+pub(crate) const SETTINGS: &str = "settings";
+const UNUSABLE: &str = "unusable";
+
 /// The default name of the settings file.
 pub const FILE_NAME: &str = "gen404.toml";
 
@@ -196,6 +202,10 @@ impl Config {
     /// # Errors
     /// A named file is missing, the file cannot be read, or it contains an unknown key or a bad value.
     pub fn load(source: &SettingsSource) -> Result<Config> {
+        Config::of(source).map_err(|error| error.of_service(Some(SETTINGS)).of_manner(Some(UNUSABLE)))
+    }
+
+    fn of(source: &SettingsSource) -> Result<Config> {
         let Some((path, text)) = source.read()? else { return Ok(Config::default()) };
         let wrong = |why: &dyn std::fmt::Display| Error::usage(format!("{}: {why}", path.display()));
         let mut config = Config::parse(&text).map_err(|why| match has_rules(&text) {

@@ -18,3 +18,4 @@ pub mod render;
 pub mod stop;
 pub mod store;
 pub mod usage;
+pub mod witness;

@@ -286,7 +286,11 @@ fn pause_and_resume_come_back_to_the_same_bytes() {
     let paused = gen404(folder.path(), &["status"]).ends(0);
     assert!(paused.out.contains("round 2 is paused"), "{}", paused.out);
     let waits = gen404(folder.path(), &["finalize", "--block", "1", "--now", "2026-03-04T08:00:00Z"]).ends(3);
-    assert!(waits.out.contains("round 2 is paused; `gen404 resume` continues"), "{}", waits.out);
+    assert!(
+        waits.out.contains("round 2 is paused since 20") && waits.out.contains(" UTC; `gen404 resume` continues"),
+        "{}",
+        waits.out
+    );
     gen404(folder.path(), &["pause"]).ends(0);
     let run = gen404(folder.path(), &["resume", "--commit"]).ends(0);
     assert!(run.out.contains("round 2 continues in open"), "{}", run.out);

@@ -169,11 +169,7 @@ fn a_match_that_cannot_be_judged_holds_up_no_other() {
     let refused = format!("/{}/", hotkey("mirage"));
     let strict = JudgeServer::start(Manners { refuses: Some(refused), ..manners() });
     let run = gen404(folder.path(), &["duel", "--judge-url", &strict.url]).ends(4);
-    assert!(
-        run.err.contains("the judge failed for good: 1 match unfinished") && run.err.contains("no such image"),
-        "{}",
-        run.err
-    );
+    assert!(run.err.contains("judge refuses: 1 match unfinished") && run.err.contains("no such image"), "{}", run.err);
     let matrix = std::fs::read_to_string(folder.path().join("rounds/1/matches_matrix.csv")).unwrap();
     assert_eq!(matrix.lines().count(), 1 + 4, "the others are on record:\n{matrix}");
     assert!(!matrix.contains(hotkey("mirage").as_str()));

@@ -42,6 +42,7 @@ mod duels;
 mod echoes;
 mod evidence;
 mod examples;
+mod faults;
 mod files;
 mod finalize;
 mod floors;

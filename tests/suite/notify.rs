@@ -87,7 +87,7 @@ fn ten_failing_runs_are_one_message_and_so_is_their_end() {
     let begun = receiver.at("/json")[0].json();
     assert_eq!((&begun["event"], &begun["details"]["step"]), (&json!("failure_first_seen"), &json!("duel")));
     let ntfy = receiver.at("/ntfy")[0].clone();
-    assert!(ntfy.header("title").is_some_and(|title| title.starts_with("test: duel fails: ")), "{ntfy:?}");
+    assert!(ntfy.header("title").is_some_and(|title| title == "test: judge unreachable"), "{ntfy:?}");
     assert_eq!((ntfy.header("priority"), ntfy.header("tags")), (Some("4"), Some("warning")));
     assert_eq!((receiver.at("/hc/start?a=b").len(), receiver.at("/hc/fail?a=b").len()), (10, 10));
     let numbers = Numbers::read(&folder.join(".gen404/metrics.prom"));

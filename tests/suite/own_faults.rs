@@ -53,7 +53,7 @@ fn an_endpoint_that_never_answers_is_not_the_miners_failure() {
             nothing_is_recorded(folder);
         }
         let failing = gen404(folder, &["status"]).ends(0).out;
-        assert!(failing.contains("failing: audit: provider unreachable since "), "{dead}: {failing}");
+        assert!(failing.contains("failing: provider unreachable since "), "{dead}: {failing}");
         edit(folder, "gen404.toml", |text| text.replace(&dead, &pods.url()));
         passes(folder, &services);
     }

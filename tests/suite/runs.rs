@@ -67,10 +67,7 @@ fn a_dead_judge_is_one_fault_from_its_first_run_to_its_last() {
 
     let status = gen404(folder, &["status"]).ends(0);
     let line = status.out.lines().find(|line| line.starts_with("failing: ")).unwrap();
-    assert!(
-        line.starts_with("failing: duel: judge unreachable since 20") && line.contains(" UTC, 10 runs: "),
-        "{line}"
-    );
+    assert!(line.starts_with("failing: judge unreachable since 20") && line.contains(" UTC, 10 runs: "), "{line}");
     assert!(status.out.contains("  hint: "), "{}", status.out);
     let status = gen404(folder, &["status", "--json"]).ends(0);
     crate::json::check("status", &status.json());
@@ -92,7 +89,7 @@ fn a_dead_judge_is_one_fault_from_its_first_run_to_its_last() {
     assert!(status.contains(&used), "{status}");
     let log = gen404(folder, &["log"]).ends(0).out;
     let over = log.lines().find(|line| line.contains("over: ")).unwrap();
-    assert!(over.contains("duel: judge unreachable, from ") && over.ends_with(" on, 10 failed runs"), "{over}");
+    assert!(over.contains("over: judge unreachable, from 20") && over.ends_with(" UTC, 10 failed runs"), "{over}");
     let shown = entries(folder, &[]);
     assert_eq!((shown.len(), &shown[0]["same"], &shown[1]["over"][0]["runs"]), (2, &json!(9), &json!(10)));
     assert_eq!(entries(folder, &["--failed"]).len(), 1);
@@ -117,7 +114,7 @@ fn a_run_that_does_not_ask_the_judge_ends_no_fault_and_a_log_tells_the_end() {
     assert_eq!(shown.len(), 3, "what lies between two failures keeps them apart: {shown:?}");
     ask(folder, &dead, &judge.url);
     let run = gen404(folder, &["--quiet", "--log-format", "text", "advance", "--until", "finalizing"]).ends(0);
-    let over = run.err.lines().find(|line| line.contains("over: duel: judge unreachable, from ")).unwrap();
+    let over = run.err.lines().find(|line| line.contains("over: judge unreachable, from ")).unwrap();
     assert!(over.ends_with(" UTC, 2 runs"), "{over}");
     let log = gen404(folder, &["log", "--failed", "--since", "2999-01-01"]).ends(0).out;
     assert_eq!(log.trim_end(), "no failed runs on record");
@@ -179,7 +176,7 @@ fn broken_settings_are_a_fault_of_the_run() {
     ask(folder, "[jugde]", "[judge]");
     advance(folder, &[]).ends(4);
     let log = gen404(folder, &["log"]).ends(0).out;
-    assert!(log.contains("over: advance: "), "{log}");
+    assert!(log.contains("over: settings unusable, from "), "{log}");
 }
 
 #[test]
@@ -321,16 +318,17 @@ fn advance_says_each_verdict() {
 
 /// Runs something three times that fails, and once that does not; what `status` and `log` tell of it.
 #[track_caller]
-fn is_told(folder: &Path, key: &str, fails: &dyn Fn(), works: &dyn Fn()) {
+fn is_told(folder: &Path, service: &str, fails: &dyn Fn(), works: &dyn Fn()) {
     (0..3).for_each(|_| fails());
     let status = gen404(folder, &["status", "--json"]).ends(0).details()["failing"].clone();
     let found: Vec<_> = status.as_array().unwrap().iter().map(|fault| (&fault["key"], &fault["runs"])).collect();
-    assert_eq!(found, [(&json!(key), &json!(3))], "{status:#}");
+    assert_eq!(found, [(&json!(service), &json!(3))], "{status:#}");
     works();
     let status = gen404(folder, &["status", "--json"]).ends(0).details()["failing"].clone();
-    assert_eq!(status, json!([]), "{key}");
+    assert_eq!(status, json!([]), "{service}");
     let log = gen404(folder, &["log"]).ends(0).out;
-    assert!(log.contains(&format!("over: {key}, from 20")) && log.contains(" on, 3 failed runs"), "{log}");
+    let over = log.lines().find(|line| line.contains(&format!("over: {service} unreachable, from 20"))).unwrap();
+    assert!(over.contains(" UTC to 20") && over.ends_with(" UTC, 3 failed runs"), "{over}");
 }
 
 #[test]
@@ -350,7 +348,7 @@ fn a_dead_chain_is_one_fault() {
         let run = advance(folder, &[]).ends(4);
         assert!(run.err.contains("hint: ") && run.err.contains("gen404 doctor"), "{run:?}");
     };
-    is_told(folder, "advance: chain unreachable", &fails, &mend);
+    is_told(folder, "chain", &fails, &mend);
 }
 
 #[test]
@@ -367,7 +365,7 @@ fn a_dead_provider_is_one_fault() {
         ask(folder, targon, endpoint);
         audit(0);
     };
-    is_told(folder, "audit: provider unreachable", &|| audit(4), &mend);
+    is_told(folder, "provider", &|| audit(4), &mend);
 }
 
 #[test]
@@ -387,5 +385,5 @@ fn a_dead_store_is_one_fault() {
         ask(folder, &endpoint, dir);
         download(0);
     };
-    is_told(folder, "download: store unreachable", &|| download(4), &mend);
+    is_told(folder, "store", &|| download(4), &mend);
 }

@@ -23,6 +23,16 @@ pub struct Transcript {
     text: String,
 }
 
+/// The text without the times of pauses.
+fn without_pauses(text: &str) -> String {
+    const SINCE: &str = "paused since ";
+    let mut parts = text.split(SINCE);
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        format!("{text}{SINCE}TIME{}", part.get("2026-05-31 02:14:00 UTC".len()..).unwrap_or_default())
+    })
+}
+
 impl Transcript {
     /// One without a run yet. The paths of these folders are hidden.
     pub fn new(folders: &[&Path]) -> Self {
@@ -85,6 +95,7 @@ impl Transcript {
     #[track_caller]
     pub fn holds(&self, name: &str) {
         let shown = self.hidden.iter().fold(self.text.clone(), |text, (hidden, name)| text.replace(hidden, name));
+        let shown = without_pauses(&shown);
         holds(name, &shown);
     }
 }

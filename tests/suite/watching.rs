@@ -38,8 +38,9 @@ fn a_pause_keeps_its_reason() {
         let message = git(here, &["log", "-1", "--format=%B"]);
         assert_eq!(message, "Update state (paused) for round 2\n\nReason: the judge is \\u{202e}down");
     }
-    let said = "round 2 is paused: the judge is \\u{202e}down";
-    assert!(gen404(here, &["status"]).ends(0).out.contains(said));
+    let said = "UTC: the judge is \\u{202e}down";
+    let status = gen404(here, &["status"]).ends(0).out;
+    assert!(status.contains("round 2 is paused since 20") && status.contains(said), "{status}");
     let advance = gen404(here, &["advance"]).ends(0);
     assert!(advance.err.contains(said) && advance.err.contains("`gen404 resume` continues"), "{advance:?}");
     assert!(gen404(here, &["-q", "advance"]).ends(0).err.is_empty());
@@ -48,7 +49,8 @@ fn a_pause_keeps_its_reason() {
     assert!(!gen404(here, &["status"]).ends(0).out.contains("the judge"));
     // Without a commit, this machine remembers it.
     gen404(here, &["pause", "--reason", "for lunch"]).ends(0);
-    assert!(gen404(here, &["status"]).ends(0).out.contains("round 2 is paused: for lunch"));
+    let status = gen404(here, &["status"]).ends(0).out;
+    assert!(status.contains("round 2 is paused since 20") && status.contains("UTC: for lunch"), "{status}");
     gen404(here, &["resume"]).ends(0);
     gen404(here, &["pause"]).ends(0);
     assert!(!gen404(here, &["status"]).ends(0).out.contains("lunch"));

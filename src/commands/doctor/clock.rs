@@ -1,11 +1,6 @@
 //! This machine's clock, compared with those of the servers that are asked anyway.
 
 use super::finding::{Finding, Status};
-use crate::settings::Config;
-use crate::world::builds::settings::BuildsDriver;
-use crate::world::chain::endpoints::{Endpoints, NodeUrl};
-use crate::world::chain::settings::Networks;
-use crate::world::pods::settings::ProviderName;
 use crate::world::probe;
 
 /// A clock that is further off than this is wrong, and further than the second is odd: signatures of requests to a
@@ -13,36 +8,9 @@ use crate::world::probe;
 const WRONG_SECONDS: i64 = 120;
 const ODD_SECONDS: i64 = 15;
 
-/// No more servers than this are asked.
-const MOST: usize = 8;
-
 /// By how many seconds this machine is ahead of a server; `None` if that is unknown.
 pub(super) fn ahead_of(url: &str) -> Option<i64> {
     probe::ahead_of(url).ok().flatten()
-}
-
-/// The addresses of the servers that are configured.
-pub(super) fn addresses(config: &Config) -> Vec<String> {
-    let Config { chain, seed, judge, store, distance, builds, pods, .. } = config;
-    let networks = chain.network.as_ref().filter(|_| chain.file.is_none()).map(Networks::list).unwrap_or_default();
-    let nodes = Endpoints::of(&networks, &[]).map(|endpoints| endpoints.nodes).unwrap_or_default();
-    let mut found: Vec<String> = nodes.iter().take(3).map(NodeUrl::url).map(str::to_owned).collect();
-    let bucket = store.endpoint.as_ref().filter(|_| store.dir.is_none());
-    found.extend(
-        [judge.base_url.as_ref(), bucket, distance.url.as_ref(), seed.drand_url.as_ref()]
-            .into_iter()
-            .flatten()
-            .cloned(),
-    );
-    found.extend((builds.chosen() == Some(BuildsDriver::Github)).then(|| builds.api_url.clone()));
-    found.extend(match pods.provider {
-        Some(ProviderName::Targon) => Some(pods.targon.url.clone()),
-        Some(ProviderName::Verda) => Some(pods.verda.url.clone()),
-        Some(ProviderName::Runpod) => Some(pods.runpod.url.clone()),
-        _ => None,
-    });
-    found.truncate(MOST);
-    found
 }
 
 /// Compares this machine's clock with what most of these servers say.

@@ -30,6 +30,7 @@ use crate::model::leader::Leaders;
 use crate::model::prompts::PromptList;
 use crate::settings::flags::env;
 use crate::settings::origins::{keys_in_paths, resolved};
+use crate::settings::servers::addresses;
 use crate::settings::{Config, SettingsSource};
 use crate::ui::{Report, Ui, Verbosity};
 use crate::world::stop::Stop;
@@ -52,7 +53,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &DoctorArgs, report: &mut Repo
     let keys = keys_in_paths(&config, args.drivers.render_service.as_deref());
     let mut jobs = local::told(&config, env, args.offline);
     if !args.offline {
-        let addresses = clock::addresses(&config);
+        let addresses = addresses(&config);
         jobs.push(Job::new("clock", move || clock::check(&addresses).into_iter().collect()));
     }
     jobs.extend(checkout::jobs(context.git.as_ref(), args.offline, global.push));

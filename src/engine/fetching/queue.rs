@@ -209,7 +209,7 @@ impl Lane {
 }
 
 /// The key by which connections per host are counted: host and port.
-fn host(url: &str) -> String {
+pub(super) fn host(url: &str) -> String {
     match HttpUrl::parse(url).map(|url| (url.host, url.port)) {
         Ok((Host::Name(name), port)) => format!("{}:{port}", name.to_ascii_lowercase()),
         Ok((Host::Ip(ip), port)) => format!("{ip}:{port}"),

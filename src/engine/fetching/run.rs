@@ -1,11 +1,12 @@
 //! The work of `download`: fetches, draws and stores the wanted files, and records those that are complete.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;
 use std::sync::atomic::AtomicBool;
 
+use super::network;
 use super::pipeline::{FetchEvent, Pipeline, clean_up};
-use super::queue::Queue;
+use super::queue::{Queue, host};
 use super::spool::{FetchJournal, Spool};
 use crate::base::error::{Error, Result};
 use crate::base::text::counted;
@@ -16,7 +17,7 @@ use crate::model::ids::{Hotkey, PromptStem, RoundNumber};
 use crate::preview;
 use crate::rules::Plan;
 use crate::rules::download::{
-    DownloadMark, DownloadRound, KnownFiles, MinerFiles, WantedMiners, begin, foreseen, record,
+    DownloadMark, DownloadRound, KnownFiles, MinerFiles, Silence, WantedMiners, begin, foreseen, record,
 };
 use crate::settings::Config;
 use crate::ui::{Phases, Report};
@@ -146,6 +147,8 @@ impl<'a> Download<'a> {
         if files == 0 {
             return Ok(());
         }
+        let server = |lane: &MinerFiles| lane.files.first().map(|(_, url)| host(url)).unwrap_or_default();
+        let hosts: HashMap<Hotkey, String> = lanes.iter().map(|lane| (lane.hotkey.clone(), server(lane))).collect();
         let format = standing.files.format.model();
         let meter = &context.options.meter;
         let fetcher = Fetcher::new(miners_client(&context.config, tools.allow_private_cdn, meter));
@@ -154,25 +157,43 @@ impl<'a> Download<'a> {
         let mut phases = context.ui.phases(&PHASES, files as u64);
         let job = PipelineJob { round: number, format, lanes, fetcher, spool };
         let pipeline = job.pipeline(context, renderer.as_deref(), tools.store);
-        pipeline.run(|event| {
-            let Some(event) = event else {
-                phases.tick();
-                return context.stop.check();
-            };
-            if let FetchEvent::Settled { mark, spooled } = event {
-                // Journal first, then remove the spooled file: a run killed in between finds the outcome and drops the
-                // leftover.
-                settle(context, &mut phases, &mark, spooled.is_some());
+        let mut silence = Silence::default();
+        let mut note = |marks: Vec<DownloadMark>| {
+            marks.into_iter().try_for_each(|mark| {
                 journal.append(&mark)?;
-                clean_up(spooled.as_ref())?;
-                self.known.add(*mark);
-            } else {
-                count(&mut phases, &event);
+                self.known.add(mark);
+                Ok::<(), Error>(())
+            })
+        };
+        pipeline.run(|event| {
+            match event {
+                None => phases.tick(),
+                Some(FetchEvent::Settled { mark, spooled }) => {
+                    // Journal first, then remove the spooled file: a run killed in between finds the outcome and drops
+                    // the leftover.
+                    settle(context, &mut phases, &mark, spooled.is_some());
+                    let host = hosts.get(&mark.hotkey).map_or("", String::as_str);
+                    note(silence.take(*mark, host))?;
+                    clean_up(spooled.as_ref())?;
+                }
+                Some(event) => {
+                    count(&mut phases, &event);
+                    // One that an earlier run fetched takes no time.
+                    if matches!(event, FetchEvent::Fetched { took, .. } if !took.is_zero()) {
+                        note(silence.over())?;
+                    }
+                }
             }
             context.stop.check()
         })?;
         // A stop in the last moment may have left files out: report it instead of success.
-        context.stop.check()
+        context.stop.check()?;
+        if let Some(down) =
+            network::is_down(context, &silence, allows_private(&context.config, tools.allow_private_cdn))
+        {
+            return Err(down);
+        }
+        note(silence.over())
     }
 }
 
@@ -211,9 +232,14 @@ impl PipelineJob {
     }
 }
 
+/// May miners' servers be on hosts that are not public, by the flag or the settings?
+fn allows_private(config: &Config, flag: bool) -> bool {
+    flag || config.miners.allow_private_cdn
+}
+
 /// The client for miners' servers; the flag or the settings allow hosts that are not public.
 pub(crate) fn miners_client(config: &Config, allow_private_cdn: bool, meter: &Meter) -> Client {
-    let allow_private = allow_private_cdn || config.miners.allow_private_cdn;
+    let allow_private = allows_private(config, allow_private_cdn);
     Client::for_miners(config.download.limits(), config.download.retry(), allow_private).metered(meter.of(Service::Cdn))
 }
 

@@ -14,6 +14,7 @@ use super::standings::{Ending, show};
 use crate::base::error::{Error, Kind, Result};
 use crate::base::text::counted;
 use crate::engine::runs::limits::calls_are_over;
+use crate::engine::runs::record::manner;
 use crate::model::file::{FileKind, PlayerFile, RepoFile as _, RoundFile, answers_name};
 use crate::model::matrix::Matrix;
 use crate::model::require_audit::AuditRequests;
@@ -366,51 +367,17 @@ impl<'a> Play<'a> {
             let limit = self.context.config.limits.calls.unwrap_or_default();
             return calls_are_over(limit, self.round.number());
         }
-        let (count, down) = (self.failed.len() + self.matches.len(), self.down);
+        let count = self.failed.len() + self.matches.len();
         let Some((pair, error)) = self.failed.pop_first() else { return Error::outside("the judge failed") };
-        // It is down if nothing answers; of one that answers, only the answers are of no use.
-        let silent = !error.causes().iter().chain([&error.to_string()]).any(|text| is_answered(text));
-        let what = match (down, silent) {
-            (true, true) => "the judge is down",
-            (true, false) => "the judge gives no usable answer",
-            (false, _) => "the judge failed for good",
-        };
         let first = format!("{} against {}", pair.1, pair.0);
-        let message = format!("{what}: {} unfinished, first {first}", counted(count, "match", "matches"));
+        // In the words in which others are told of it.
+        let how = manner(&error);
+        let message = format!("judge {how}: {} unfinished, first {first}", counted(count, "match", "matches"));
         let mut given_up = Error::outside(message);
         for hint in error.hints() {
             given_up = given_up.hint(hint.clone());
         }
         let kept = "all answers so far are kept: run `gen404 duel` again to continue";
         given_up.because(error).hint("`gen404 doctor --stage duel` asks the judge").hint(kept)
-    }
-}
-
-/// Statuses in which a server may be asked again.
-const PASSING: [&str; 4] = ["408", "409", "425", "429"];
-
-/// What an error says of a judge that answers, but not as it was asked. It only chooses a word of a message.
-const UNUSABLE: [&str; 6] =
-    ["the answer ", "withheld the answer", "refuses to answer", "called a tool", "the penalty ", "is out of credit"];
-
-/// Does this error tell of an answer, whatever it was worth?
-fn is_answered(text: &str) -> bool {
-    let status = text.split("status ").nth(1).unwrap_or_default();
-    let refused = status.starts_with('4') && !PASSING.iter().any(|passing| status.starts_with(passing));
-    refused || UNUSABLE.iter().any(|words| text.contains(words))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_judge_that_answers_is_not_down() {
-        for text in
-            ["x: status 401: no such key", "the account is out of credit: status 402", "x: the answer is not JSON"]
-        {
-            assert!(is_answered(text), "{text}");
-        }
-        assert!(!["x: status 503", "x: status 429: slow down", "x: cannot connect"].into_iter().any(is_answered));
     }
 }

@@ -53,12 +53,16 @@ struct FaultMark {
     /// Did it fail no step?
     #[serde(default)]
     trouble: bool,
+    /// Is it a service's, whichever step has met it?
+    #[serde(default)]
+    service: bool,
 }
 
 impl FaultMark {
     fn of(fault: &Streak) -> FaultMark {
         let (step, title) = (fault.error.step.clone(), fault.title.clone());
-        FaultMark { step, title, since: fault.since.to_string(), trouble: fault.error.is_trouble() }
+        let (trouble, service) = (fault.error.is_trouble(), fault.error.service.is_some());
+        FaultMark { step, title, since: fault.since.to_string(), trouble, service }
     }
 }
 
@@ -235,7 +239,7 @@ fn failure(fault: &Streak, say: &Say<'_>) -> News {
         "causes": causes,
         "hints": hints,
     });
-    let title = match error.is_trouble() {
+    let title = match error.is_trouble() || error.service.is_some() {
         true => title.clone(),
         false => format!("{} fails: {title}", error.step),
     };
@@ -267,7 +271,7 @@ fn failure_over(
         "until": ended.map(|(_, at)| at.to_string()),
         "runs": ended.map(|(fault, _)| fault.runs),
     });
-    let title = match mark.trouble {
+    let title = match mark.trouble || mark.service {
         true => format!("over: {}", mark.title),
         false => format!("over: {}: {}", mark.step, mark.title),
     };
@@ -381,6 +385,7 @@ mod tests {
         Streak {
             error,
             title,
+            steps: BTreeSet::from(["duel".to_owned()]),
             since: at.clone(),
             last: at,
             runs: 1,

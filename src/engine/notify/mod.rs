@@ -13,7 +13,7 @@ mod send;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -35,7 +35,7 @@ use crate::model::lock::{Contended, Lock};
 use crate::settings::Config;
 use crate::settings::flags::env;
 use crate::settings::origins::SECRETS;
-use crate::ui::{Report, Ui};
+use crate::ui::Ui;
 use crate::world::http::{Blanks, Secret};
 use crate::world::notify::{NotifySettings, Ping, Sent, Target};
 
@@ -52,24 +52,26 @@ pub(crate) struct Teller {
     ui: Ui,
     /// The ping of the run's beginning, which does not hold up the run.
     start: Mutex<Option<JoinHandle<Sent>>>,
+    /// The time that messages of this run's steps took, and whether one of them could not be sent: the rest is left to
+    /// the run's end.
+    on_the_way: Mutex<(Duration, bool)>,
 }
 
 impl Teller {
     /// Tells of the runs of a command with these options.
     pub(crate) fn new(options: &Options, ui: &Ui) -> Teller {
-        // What a commit needs may be what is missing.
-        let options = Options { commit: false, push: false, ..options.clone() };
-        Teller { options, ui: ui.clone(), start: Mutex::default() }
+        Teller { options: options.clone(), ui: ui.clone(), start: Mutex::default(), on_the_way: Mutex::default() }
     }
 
-    /// The competition. Without one, or without settings that can be read, the command itself fails.
+    /// The competition. Without one the command itself fails.
     fn context(&self) -> Option<Context<'_>> {
-        let context = Context::open(self.options.clone(), &self.ui, &mut Report::default());
+        let context = Context::to_tell(self.options.clone(), &self.ui);
         context.inspect_err(|error| self.ui.detail(&format!("no message is sent about this run: {error}"))).ok()
     }
 
     /// A run begins.
     pub(crate) fn begun(&self) {
+        *self.on_the_way() = Default::default();
         let Some(context) = self.context() else { return };
         let config = &context.config;
         if let Some(target) = self.heartbeat(config) {
@@ -92,15 +94,35 @@ impl Teller {
         // What cannot be read is told of at the end.
         let Ok(pages) = pages else { return };
         let before = pages.runs.iter().rev().find(|run| run.outcome != Outcome::Begun);
-        if before.is_some_and(|run| run.outcome == Outcome::Killed) {
+        // One that was stopped may not have had the time.
+        if before.is_some_and(|run| run.outcome == Outcome::Killed || run.stopped.is_some()) {
             self.tell_and_count(context, None, Instant::now() + context.config.outbox.limit());
         }
+    }
+
+    /// A step of a run has ended, and another one may take hours.
+    pub(crate) fn went_on(&self, run: &RunRecord) {
+        let (spent, gave_up) = *self.on_the_way();
+        let Some(context) = self.context().filter(|_| !gave_up) else { return };
+        let file = self.options.metrics.as_ref().or(context.config.metrics.file.as_ref());
+        // Half of the time is for the run's end.
+        let left = (context.config.outbox.limit() / 2).saturating_sub(spent);
+        if left.is_zero() || context.config.notify.0.is_empty() && file.is_none() {
+            return;
+        }
+        let begun = Instant::now();
+        let all_sent = self.tell_and_count(&context, Some(run), begun + left);
+        *self.on_the_way() = (spent + begun.elapsed(), !all_sent);
+    }
+
+    fn on_the_way(&self) -> MutexGuard<'_, (Duration, bool)> {
+        self.on_the_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A run has ended, and is in the record.
     pub(crate) fn ended(&self, run: &RunRecord) {
         let Some(context) = self.context() else { return };
-        let until = Instant::now() + context.config.outbox.limit();
+        let until = Instant::now() + context.config.outbox.limit().saturating_sub(self.on_the_way().0);
         let beat = self.beat(&context.config, run, until);
         self.tell_and_count(&context, Some(run), until);
         if let Some((host, beat)) = beat
@@ -111,14 +133,14 @@ impl Teller {
         }
     }
 
-    /// Sends messages and writes the numbers, as the settings ask for.
-    fn tell_and_count(&self, context: &Context<'_>, run: Option<&RunRecord>, until: Instant) {
+    /// Sends messages and writes the numbers, as the settings ask for. Returns whether no message waits any more.
+    fn tell_and_count(&self, context: &Context<'_>, run: Option<&RunRecord>, until: Instant) -> bool {
         let file = self.options.metrics.as_ref().or(context.config.metrics.file.as_ref());
         if context.config.notify.0.is_empty() && file.is_none() {
             if let Err(error) = pass_over(context, until) {
                 self.warn("notify", &error);
             }
-            return;
+            return true;
         }
         let pages = context.own_folder().and_then(|own| Book::at(&own).read());
         let runs = pages.map(|pages| pages.runs).unwrap_or_else(|error| {
@@ -140,6 +162,7 @@ impl Teller {
         {
             self.warn("metrics", &error);
         }
+        outbox.0 == 0
     }
 
     fn warn(&self, what: &str, error: &Error) {
@@ -191,11 +214,21 @@ impl Teller {
         let before = outbox.clone();
         let now = Utc::now();
         let keep = TimeDelta::from_std(Duration::from_secs_f64(context.config.outbox.keep_seconds)).unwrap_or_default();
-        let known: Vec<String> = settings.iter().map(NotifySettings::key).collect();
-        outbox.adopt(&places(settings)).iter().for_each(|warning| self.ui.warn(&format!("notify: {warning}")));
+        let mut known: Vec<String> = settings.iter().map(NotifySettings::key).collect();
+        if context.has_settings {
+            outbox.adopt(&places(settings)).iter().for_each(|warning| self.ui.warn(&format!("notify: {warning}")));
+        } else {
+            // An endpoint that cannot be read is not gone.
+            known.extend(outbox.labels.keys().cloned());
+        }
         outbox.tidy(now, keep, &known).iter().for_each(|warning| self.ui.warn(&format!("notify: {warning}")));
         let endpoints = self.endpoints(context);
-        outbox.labels = settings.iter().enumerate().map(|(at, one)| (one.key(), label(at, one, &endpoints))).collect();
+        let labels = settings.iter().enumerate().map(|(at, one)| (one.key(), label(at, one, &endpoints)));
+        if context.has_settings {
+            outbox.labels = labels.collect();
+        } else {
+            outbox.labels.extend(labels);
+        }
         let seen = Seen::read(&context.store, outbox.marks.as_ref().map(Marks::round));
         if outbox.marks.is_none() {
             outbox.marks = seen.as_ref().map(Marks::beginning);
@@ -255,9 +288,10 @@ fn pass_over(context: &Context<'_>, until: Instant) -> Result<()> {
     outbox.save(&own)
 }
 
-/// The runs to count: those that were killed, and this one.
+/// The runs to count: those that were killed, and this one once it has ended.
 fn told<'a>(runs: &'a [RunRecord], run: Option<&'a RunRecord>) -> Vec<&'a RunRecord> {
-    runs.iter().filter(|run| run.outcome == Outcome::Killed).chain(run).collect()
+    let ended = run.filter(|run| run.has_ended());
+    runs.iter().filter(|run| run.outcome == Outcome::Killed).chain(ended).collect()
 }
 
 /// Where each endpoint stands in the settings, by its key.

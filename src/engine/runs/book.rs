@@ -1,9 +1,10 @@
 //! The file of the record: `runs.jsonl` in the operator's own folder, and `runs.1.jsonl`, the one before it.
 //!
-//! A run appends a line when it begins, after each step, and when it ends; the last line of an id counts. A line is
-//! one write, so a kill leaves at most half a line, which the next writer ends and the reader skips. While a run is at
+//! A run appends a line when it begins, after each step, and when it ends; the last line of an id counts. In between, a
+//! line for each commit adds to it. A line is one write, so a kill leaves at most half a line, which the next writer ends and the reader skips. While a run is at
 //! work it holds a lock on a file of its own, by which a reader tells it from one that was killed.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -55,6 +56,22 @@ pub(crate) struct Pages {
     carried: Vec<(RoundNumber, Usage)>,
 }
 
+/// What a run at work has done since its last whole line: a kill must not hide it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Progress {
+    /// Commits, each with the first line of its message.
+    pub(crate) commits: Vec<(String, String)>,
+    /// What happened, each in a few words.
+    pub(crate) facts: Vec<String>,
+}
+
+/// The line of a run's progress.
+#[derive(Debug, Serialize, Deserialize)]
+struct Line<'a> {
+    id: Cow<'a, str>,
+    progress: Cow<'a, Progress>,
+}
+
 /// The first line of a file: what was used by the runs of all files that are gone, by round.
 #[derive(Debug, Serialize, Deserialize)]
 struct Carried {
@@ -70,12 +87,24 @@ impl Pages {
         for line in lines.filter(|line| !line.is_empty()) {
             match serde_json::from_slice::<RunRecord>(line) {
                 Ok(run) if !run.id.is_empty() && run.started.is_some() => _ = runs.insert(run.id.clone(), run),
-                _ => match serde_json::from_slice::<Carried>(line) {
-                    // That of the newer file covers that of the older one.
-                    Ok(carried) => self.carried = carried.carried,
-                    Err(_) => self.damaged += 1,
-                },
+                _ => self.take_other(line, runs),
             }
+        }
+    }
+
+    /// Takes in a line that is no run's.
+    fn take_other(&mut self, line: &[u8], runs: &mut IndexMap<String, RunRecord>) {
+        if let Ok(Line { id, progress }) = serde_json::from_slice::<Line<'_>>(line) {
+            // Without its run it says too little: that line may have been lost.
+            if let Some(run) = runs.get_mut(id.as_ref()) {
+                run.go_on(progress.into_owned());
+            }
+            return;
+        }
+        match serde_json::from_slice::<Carried>(line) {
+            // That of the newer file covers that of the older one.
+            Ok(carried) => self.carried = carried.carried,
+            Err(_) => self.damaged += 1,
         }
     }
 
@@ -134,13 +163,32 @@ impl Book {
     /// # Errors
     /// It cannot be written.
     pub(crate) fn append(&self, run: &RunRecord, lasting: bool) -> Result<()> {
-        files::make_folder(&self.own)?;
-        let cannot = || format!("{}: cannot write", self.own.join(FILE).display());
+        let cannot = || self.cannot();
         let mut line = serde_json::to_vec(run).failed(cannot)?;
         if line.len() > LONGEST_LINE {
             let (steps, commits, facts) = (Vec::new(), Vec::new(), Vec::new());
             line = serde_json::to_vec(&RunRecord { steps, commits, facts, ..run.clone() }).failed(cannot)?;
         }
+        self.put(line, run, lasting)
+    }
+
+    /// Appends what a run has done since its last line.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(crate) fn append_progress(&self, run: &RunRecord, progress: &Progress) -> Result<()> {
+        let line = Line { id: Cow::Borrowed(&run.id), progress: Cow::Borrowed(progress) };
+        self.put(serde_json::to_vec(&line).failed(|| self.cannot())?, run, false)
+    }
+
+    fn cannot(&self) -> String {
+        format!("{}: cannot write", self.own.join(FILE).display())
+    }
+
+    /// Appends a line of this run.
+    fn put(&self, mut line: Vec<u8>, run: &RunRecord, lasting: bool) -> Result<()> {
+        let cannot = || self.cannot();
+        files::make_folder(&self.own)?;
         line.push(b'\n');
         // Only for the moment of a rotation and a write.
         let turn = files::update(&self.path("runs.lock")?)?;
@@ -178,7 +226,7 @@ impl Book {
             }
         }
         let carried = rounds.into_iter().rev().take(MOST_ROUNDS).collect();
-        let cannot = || format!("{}: cannot write", self.own.join(FILE).display());
+        let cannot = || self.cannot();
         let mut line = serde_json::to_vec(&Carried { carried }).failed(cannot)?;
         line.push(b'\n');
         // Written before anything is dropped.

@@ -5,10 +5,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::book::Progress;
 use crate::base::error::{Error, Kind};
 use crate::base::text::cut;
 use crate::model::ids::{Block, RoundNumber};
 use crate::model::stage::{Stage, Timestamp};
+use crate::settings::SETTINGS;
 use crate::ui::Report;
 use crate::world::git::remote::{GIT_REMOTE, REFUSES};
 use crate::world::usage::Usage;
@@ -16,6 +18,9 @@ use crate::world::usage::Usage;
 /// Longest text kept of an error, in characters, and the most causes or hints.
 const LONGEST_TEXT: usize = 500;
 const MOST_TEXTS: usize = 5;
+
+/// Most steps, commits and facts kept of a run.
+pub(super) const MOST_KEPT: usize = 200;
 
 /// How a run stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,7 +75,7 @@ pub(crate) struct ErrorRecord {
     /// The outside service that failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) service: Option<String>,
-    /// What the failures of successive runs have in common: the step, the service or file, how it failed.
+    /// What the failures of successive runs have in common: the service, or else the step and how it failed.
     pub(crate) key: String,
     /// The same in a few words for a reader, such as "judge unreachable".
     pub(crate) title: String,
@@ -191,6 +196,14 @@ impl RunRecord {
         }
     }
 
+    /// Adds what it has done since.
+    pub(crate) fn go_on(&mut self, progress: Progress) {
+        self.commits.extend(progress.commits);
+        self.facts.extend(progress.facts);
+        self.commits.truncate(MOST_KEPT);
+        self.facts.truncate(MOST_KEPT);
+    }
+
     /// Has it ended by itself, as far as the record says?
     pub(crate) fn has_ended(&self) -> bool {
         self.ended.is_some()
@@ -230,10 +243,15 @@ impl ErrorRecord {
     /// What a step's error leaves in the record.
     pub(crate) fn of(step: &str, error: &Error) -> ErrorRecord {
         let texts = |texts: &[String]| texts.iter().take(MOST_TEXTS).map(|text| cut(text, LONGEST_TEXT)).collect();
-        let (key, title) = key_and_title(error);
-        let service = error.service().filter(|_| error.kind() == Kind::Outside);
-        // Every command meets the same remote.
-        let key = if service == Some(GIT_REMOTE) { key } else { format!("{step}: {key}") };
+        let service = service_of(error);
+        let (key, title) = match service {
+            // Every step meets the same service, and it may fail now so, now otherwise.
+            Some(service) => (service.to_owned(), format!("{service} {}", manner(error))),
+            None => {
+                let (key, title) = key_and_title(error);
+                (format!("{step}: {key}"), title)
+            }
+        };
         ErrorRecord {
             step: step.to_owned(),
             kind: kind_name(error.kind()).to_owned(),
@@ -297,38 +315,56 @@ impl ErrorRecord {
         masked.collect::<Vec<_>>().join(" ")
     }
 
-    /// The process of a command was gone before it had ended.
-    pub(crate) fn killed(command: &str) -> ErrorRecord {
+    /// What a reader calls a failure of this kind: a service by its name alone, whichever step has met it.
+    pub(crate) fn named(&self, title: &str) -> String {
+        match self.service {
+            Some(_) => title.to_owned(),
+            None => format!("{}: {title}", self.step),
+        }
+    }
+
+    /// The process of a command ended before its work did: by this signal, or without a word.
+    pub(crate) fn cut_off(command: &str, signal: Option<&str>) -> ErrorRecord {
+        let (title, message, hint) = match signal {
+            Some(signal) => (
+                format!("stopped by {signal}"),
+                "it was told to end before it was done",
+                "a time limit of cron, of `timeout` or of the service may be too short: raise it; what a run has done is \
+                 kept, and the next one goes on from there",
+            ),
+            None => (
+                KILLED.to_owned(),
+                "its process ended without a word: was it killed, or the machine shut down?",
+                "`journalctl -k` tells whether memory ran out; a time limit of cron or of the service kills as well",
+            ),
+        };
         ErrorRecord {
             step: command.to_owned(),
             kind: kind_name(Kind::Failed).to_owned(),
             service: None,
-            key: format!("{command}: {KILLED}"),
-            title: KILLED.to_owned(),
-            message: "its process ended without a word: was it killed, or the machine shut down?".to_owned(),
+            key: format!("{command}: {CUT_OFF}"),
+            title,
+            message: message.to_owned(),
             causes: Vec::new(),
-            hints: vec![
-                "`journalctl -k` tells whether memory ran out; a time limit of cron or of the service kills as well"
-                    .to_owned(),
-            ],
+            hints: vec![hint.to_owned()],
             since: None,
             runs: 1,
         }
     }
 
-    /// Was its process gone before it had ended?
-    pub(crate) fn is_killed(&self) -> bool {
-        self.title == KILLED && self.key == format!("{}: {KILLED}", self.step)
+    /// Did its process end before its work did?
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.key == format!("{}: {CUT_OFF}", self.step)
+    }
+
+    /// Can the settings not be followed?
+    pub(crate) fn is_of_settings(&self) -> bool {
+        self.service.as_deref() == Some(SETTINGS)
     }
 
     /// Did the git remote fail?
     pub(crate) fn is_of_remote(&self) -> bool {
         self.service.as_deref() == Some(GIT_REMOTE)
-    }
-
-    /// Did the service not answer, as far as is known?
-    pub(crate) fn is_silent(&self) -> bool {
-        self.key.ends_with(UNREACHABLE)
     }
 
     /// Is it such a trouble?
@@ -342,21 +378,27 @@ pub(crate) fn trouble_key(step: &str, server: &str) -> String {
     format!("{step}: {server} {UNREACHABLE}")
 }
 
-/// What failed in a few words: a service and how it fails, or else the message without what changes from run to run.
-/// The first text is the same in every run with this fault, the second one says more of this run.
+/// The service to which an error is due. Where it may lie at this machine, the client has said how it fails.
+fn service_of(error: &Error) -> Option<&'static str> {
+    let is_known = match error.kind() {
+        Kind::Outside => true,
+        Kind::Failed | Kind::Usage => error.manner().is_some(),
+        _ => false,
+    };
+    error.service().filter(|_| is_known)
+}
+
+/// The message of an error that no service is blamed for, without what changes from run to run. The first text is the
+/// same in every run with this fault, the second one says more of this run.
 fn key_and_title(error: &Error) -> (String, String) {
-    let alike = |text: String| (text.clone(), text);
-    let manner = manner(error);
-    // A server that is overloaded answers now so, now not at all.
-    let lasting = if manner == BUSY { UNREACHABLE } else { manner };
-    match (error.service(), error.kind()) {
-        (_, Kind::Limit) => alike(steady(error.to_string().split(':').next().unwrap_or_default())),
-        (Some(service), Kind::Outside) => (format!("{service} {lasting}"), format!("{service} {manner}")),
-        (None, Kind::Outside) => {
-            let steady = steady(&error.to_string());
-            (format!("{steady} ({lasting})"), format!("{steady} ({manner})"))
+    let text = error.to_string();
+    match error.kind() {
+        Kind::Limit => {
+            let limit = steady(text.split(':').next().unwrap_or_default());
+            (limit.clone(), limit)
         }
-        _ => alike(steady(&error.to_string())),
+        Kind::Outside => (steady(&text), format!("{} ({})", steady(&text), manner(error))),
+        _ => (steady(&text), steady(&text)),
     }
 }
 
@@ -364,12 +406,15 @@ const BUSY: &str = "busy";
 const UNREACHABLE: &str = "unreachable";
 const KILLED: &str = "killed without a word";
 
+/// The part of a key that is the same for every way to end a process from outside.
+const CUT_OFF: &str = "cut off";
+
 /// What the judge's client says of an account without credit, before it quotes the server.
 const NO_CREDIT: &str = "out of credit";
 
 /// How an outside service fails: what an operator can do about each is different. A text quotes the server only after
 /// its status, so the first status is the server's own, and what follows it chooses nothing.
-fn manner(error: &Error) -> &'static str {
+pub(crate) fn manner(error: &Error) -> &'static str {
     if let Some(manner) = error.manner() {
         return manner;
     }
@@ -428,7 +473,7 @@ mod tests {
         let title = |error: Error| ErrorRecord::of("duel", &error).title;
         let down = |count: usize, cause: &str| {
             let cause = Error::outside(format!("POST https://j.example/v1: {cause}")).of_service(Some("judge"));
-            Error::outside(format!("the judge is down: {count} matches unfinished")).because(cause)
+            Error::outside(format!("judge unreachable: {count} matches unfinished")).because(cause)
         };
         assert_eq!(title(down(3, "cannot connect (5 attempts)")), "judge unreachable");
         assert_eq!(title(down(12, "status 503")), "judge unreachable");
@@ -439,8 +484,12 @@ mod tests {
         assert_eq!(title(down(1, "status 503: out of credit, status 401")), "judge unreachable");
         assert_eq!(title(down(1, "status 429: see status 403")), "judge busy");
         let key = |cause: &str| ErrorRecord::of("duel", &down(1, cause)).key;
-        assert_eq!(key("status 429"), key("status 503"), "one fault of a server that is overloaded");
-        assert_eq!(key("status 429"), "duel: judge unreachable");
+        for cause in ["status 429", "status 503", "status 401", "cannot connect", "the account is out of credit"] {
+            assert_eq!(key(cause), "judge", "one fault, however it fails");
+        }
+        let own = |error: Error| ErrorRecord::of("download", &error.of_service(Some("store")));
+        assert_eq!(own(Error::failed("x: cannot store").of_manner(Some("not writable"))).title, "store not writable");
+        assert_eq!(own(Error::failed("x: does not parse")).key, "download: x: does not parse", "nobody is blamed");
         let file = |n: u32| Error::failed(format!("rounds/{n}/seed.json: line {n} column 3: expected a number"));
         assert_eq!(title(file(3)), title(file(7)));
         let hotkey = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";

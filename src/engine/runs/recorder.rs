@@ -1,14 +1,14 @@
 //! Writes the record of the run at work. A failure to write never fails the run.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 use indexmap::IndexMap;
 
-use super::book::{AtWork, Book};
+use super::book::{AtWork, Book, Progress};
 use super::place::Place;
-use super::record::{ErrorRecord, Outcome, RunRecord, StepRecord, first_line, trouble_key};
+use super::record::{ErrorRecord, MOST_KEPT, Outcome, RunRecord, StepRecord, first_line, trouble_key};
 use super::streak::{Faults, Streak};
 use crate::base::error::{Context as _, Error, Kind, Result};
 use crate::base::text::counted;
@@ -21,9 +21,6 @@ use crate::model::stage::Timestamp;
 use crate::ui::{Report, Server, Ui};
 use crate::world::stop::Stop;
 use crate::world::usage::Meter;
-
-/// Most steps, commits and facts kept of a run.
-const MOST_KEPT: usize = 200;
 
 /// Servers of miners that are told of one by one; of more, only their number is.
 const MOST_SERVERS: usize = 8;
@@ -40,7 +37,7 @@ pub(crate) struct Recorder {
     skipped: Vec<String>,
     repo: Option<PathBuf>,
     pushes: bool,
-    open: Mutex<Option<OpenRun>>,
+    open: Arc<Mutex<Option<OpenRun>>>,
     /// Tells of them outside.
     teller: Teller,
 }
@@ -57,6 +54,8 @@ struct OpenRun {
     round: Option<RoundNumber>,
     /// What each command waits for, by its last step: an earlier one may have been answered since.
     waits: IndexMap<String, Vec<String>>,
+    /// How many of its commits are those of steps that have ended.
+    reported: usize,
     /// What the files showed when they were last looked at.
     seen: Option<Seen>,
     /// Shows that it is at work; none if it is not in the record, which fails no run and hides none.
@@ -69,12 +68,18 @@ impl Recorder {
         let (meter, repo) = (options.meter.clone(), options.repo.clone());
         let (command, skipped) = (command.to_owned(), skipped.to_vec());
         let teller = Teller::new(options, ui);
-        let pushes = options.push;
-        Recorder { ui: ui.clone(), meter, command, skipped, repo, pushes, open: Mutex::default(), teller }
+        let (pushes, open) = (options.push, Arc::new(Mutex::<Option<OpenRun>>::default()));
+        let at_work = open.clone();
+        options.witness.tell(Arc::new(move |id: &str, message: &str| {
+            if let Some(run) = locked(&at_work).as_mut() {
+                run.committed(id, message);
+            }
+        }));
+        Recorder { ui: ui.clone(), meter, command, skipped, repo, pushes, open, teller }
     }
 
     fn open(&self) -> MutexGuard<'_, Option<OpenRun>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.open)
     }
 
     /// A run begins.
@@ -112,7 +117,7 @@ impl Recorder {
         let work = work.inspect_err(|error| self.unrecorded(error)).ok();
         let seen = Seen::read(&place.store, None);
         let waits = IndexMap::new();
-        Ok(Some(OpenRun { round: run.round, since: now, place, book, run, waits, seen, work }))
+        Ok(Some(OpenRun { round: run.round, since: now, place, book, run, waits, reported: 0, seen, work }))
     }
 
     /// The chain's block is this.
@@ -122,8 +127,17 @@ impl Recorder {
         }
     }
 
-    /// A step is over, or the command itself.
+    /// A step is over, and others may follow that take hours: others are told what it did.
     pub(crate) fn step(&self, command: &str, report: &Report, error: Option<&Error>) {
+        self.note_step(command, report, error);
+        let run = self.open().as_ref().map(|open| open.run.clone());
+        if let Some(run) = run {
+            self.teller.went_on(&run);
+        }
+    }
+
+    /// Notes what a step did, or the command itself.
+    fn note_step(&self, command: &str, report: &Report, error: Option<&Error>) {
         let mut open = self.open();
         let Some(open) = open.as_mut() else { return };
         open.count(&self.meter);
@@ -152,15 +166,20 @@ impl Recorder {
         open.waits.insert(command.to_owned(), report.waits.iter().map(|line| first_line(line)).collect());
         open.run.waits = open.waits.values().flatten().take(MOST_KEPT).cloned().collect();
         open.run.files += report.files.len();
+        // Those that were noted as they were made may have been made again since, on top of others' work.
+        open.run.commits.truncate(open.reported);
         open.run.commits.extend(report.commits.iter().map(|(id, message)| (id.clone(), first_line(message))));
         open.run.pushed += report.pushed.len();
         open.run.steps.truncate(MOST_KEPT);
         open.run.commits.truncate(MOST_KEPT);
+        open.reported = open.run.commits.len();
+        let standing = open.place.standing();
+        (open.run.round_after, open.run.stage_after) = standing.unzip();
+        open.round = open.run.round_after;
         // What follows may be killed.
         if open.work.is_some() {
             self.told(open.book.append(&open.run, false));
         }
-        open.round = open.place.standing().map(|standing| standing.0);
     }
 
     /// The run does only a part of what is due.
@@ -199,9 +218,10 @@ impl Recorder {
         run.outcome = order.into_iter().find(|outcome| outcomes.contains(outcome)).unwrap_or(Outcome::Idle);
         match date(&book, &mut run) {
             // Who types a command sees by its result what works again.
-            Ok(over) => over.iter().for_each(|(fault, at)| {
-                self.ui.tell_log(&over_line(fault, at));
-            }),
+            Ok(Turn { begun, over }) => {
+                over.iter().for_each(|(fault, at)| _ = self.ui.tell_log(&over_line(fault, at)));
+                begun.iter().flat_map(begun_lines).for_each(|line| _ = self.ui.tell_log(&line));
+            }
             Err(error) => self.unrecorded(&error),
         }
         if run.outcome == Outcome::Failed {
@@ -216,7 +236,7 @@ impl Recorder {
     pub(crate) fn conclude(&self, report: &Report, error: Option<&Error>) -> Option<RunRecord> {
         let busy = error.filter(|error| error.kind() == Kind::Busy).map(ToString::to_string);
         if busy.is_none() {
-            self.step(&self.command, report, error);
+            self.note_step(&self.command, report, error);
         }
         // `advance` as a whole fails before it has tried what is due.
         let gave_up = error.is_some() && self.command == "advance";
@@ -249,6 +269,21 @@ impl OpenRun {
         self.seen = Some(now);
     }
 
+    /// Notes a commit as soon as it is made: what follows may be killed.
+    fn committed(&mut self, id: &str, message: &str) {
+        let facts = self.run.facts.len();
+        self.look();
+        let commits = vec![(id.to_owned(), first_line(message))];
+        let facts = self.run.facts.get(facts..).unwrap_or_default().to_vec();
+        let progress = Progress { commits: commits.clone(), facts };
+        self.run.commits.extend(commits);
+        self.run.commits.truncate(MOST_KEPT);
+        if self.work.is_some() {
+            // The line at the step's end holds it as well, and warns if nothing can be written.
+            let _ = self.book.append_progress(&self.run, &progress);
+        }
+    }
+
     fn note(&mut self, facts: impl IntoIterator<Item = String>) {
         self.run.facts.extend(facts.into_iter().map(|fact| first_line(&fact)));
         self.run.facts.truncate(MOST_KEPT);
@@ -268,6 +303,10 @@ impl OpenRun {
             }
         }
     }
+}
+
+fn locked(open: &Mutex<Option<OpenRun>>) -> MutexGuard<'_, Option<OpenRun>> {
+    open.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The servers that a step could not reach, and the keys of those that it could.
@@ -291,11 +330,20 @@ fn servers(step: &str, asked: &[Server]) -> (Vec<ErrorRecord>, Vec<String>) {
     (troubles, answered)
 }
 
-/// Notes with each failure since when it lasts. Returns those that are over by this run.
-fn date(book: &Book, run: &mut RunRecord) -> Result<Vec<(Streak, Timestamp)>> {
+/// What a run turned.
+struct Turn {
+    /// Faults that have begun.
+    begun: Vec<Streak>,
+    /// Faults that are over, and since when.
+    over: Vec<(Streak, Timestamp)>,
+}
+
+/// Notes with each failure since when it lasts. Returns what has begun and what is over by this run.
+fn date(book: &Book, run: &mut RunRecord) -> Result<Turn> {
     let pages = book.read()?;
     let mut faults = Faults::of(pages.runs.iter().filter(|other| other.id != run.id));
     faults.over.clear();
+    let before: Vec<String> = faults.open.iter().map(|fault| fault.error.key.clone()).collect();
     faults.follow(run);
     let lasting = |error: &mut ErrorRecord| {
         if let Some(fault) = faults.lasting(&error.key) {
@@ -303,7 +351,19 @@ fn date(book: &Book, run: &mut RunRecord) -> Result<Vec<(Streak, Timestamp)>> {
         }
     };
     run.steps.iter_mut().flat_map(|step| step.error.iter_mut().chain(&mut step.troubles)).for_each(lasting);
-    Ok(faults.over)
+    faults.open.retain(|fault| !before.contains(&fault.error.key));
+    Ok(Turn { begun: faults.open, over: faults.over })
+}
+
+/// Tells of a fault that has begun and failed no step: `begun: download: CDN of 5F... unreachable: ...`, and what to do
+/// about it. Steps that fail have said so themselves.
+fn begun_lines(fault: &Streak) -> Vec<String> {
+    let error = &fault.error;
+    if !error.is_trouble() && !error.is_cut_off() {
+        return Vec::new();
+    }
+    let first = format!("begun: {}: {}", fault.name_now(), error.message);
+    std::iter::once(first).chain(error.hints.iter().map(|hint| format!("  hint: {hint}"))).collect()
 }
 
 /// Tells that a fault is over: `over: duel: judge unreachable, from 02:14 to 03:02 UTC, 37 runs`.

@@ -1,9 +1,10 @@
 //! Faults over several runs: when each began, how many runs it has lasted, when it was over.
 //!
-//! A fault is a step's failure; equal failures (by [`ErrorRecord::key`]) of successive runs are one. It is over with
-//! the first run in which its step does not fail so, or once the competition has moved on.
+//! A fault is a service that fails, whichever steps ask it and however it fails, or else a step's failure. Failures of
+//! one key ([`ErrorRecord::key`]) are one fault. It is over with the first run in which a step that had met it gets
+//! through, or once the competition has moved on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::record::{ErrorRecord, Outcome, RunRecord, StepRecord};
 use crate::model::ids::RoundNumber;
@@ -14,8 +15,10 @@ use crate::model::stage::{Stage, Timestamp};
 pub(crate) struct Streak {
     /// The newest error; its key names the fault.
     pub(crate) error: ErrorRecord,
-    /// What it was called when it began: it keeps this name.
+    /// What it was called when it began: messages keep this name.
     pub(crate) title: String,
+    /// The steps that have met it.
+    pub(crate) steps: BTreeSet<String>,
     /// When it was first met.
     pub(crate) since: Timestamp,
     /// The start of the newest failing run.
@@ -28,9 +31,14 @@ pub(crate) struct Streak {
 }
 
 impl Streak {
-    /// What a reader calls it: the step and how it failed.
+    /// What a reader calls it, by its beginning.
     pub(crate) fn name(&self) -> String {
-        format!("{}: {}", self.error.step, self.title)
+        self.error.named(&self.title)
+    }
+
+    /// What a reader calls it, by its newest failure.
+    pub(crate) fn name_now(&self) -> String {
+        self.error.named(&self.error.shown_title())
     }
 
     /// Begins with this error of a run.
@@ -39,6 +47,7 @@ impl Streak {
         Streak {
             error: error.clone(),
             title: error.shown_title(),
+            steps: BTreeSet::from([error.step.clone()]),
             // The record of its first runs may have been rotated away.
             since: error.since.clone().unwrap_or_else(|| at.clone()),
             last: at.clone(),
@@ -51,6 +60,7 @@ impl Streak {
     /// Goes on with this error of a run.
     fn follow(&mut self, run: &RunRecord, error: &ErrorRecord, started: &Timestamp) {
         self.error = error.clone();
+        self.steps.insert(error.step.clone());
         // Several steps of a long run may fail alike.
         if self.last != *started {
             self.runs = self.runs.saturating_add(1);
@@ -63,8 +73,13 @@ impl Streak {
 /// Where the competition stood when a run met a fault: a server's files belong to the round in which they were asked for,
 /// and the run may have gone on beyond it.
 fn place(run: &RunRecord, error: &ErrorRecord) -> (Option<RoundNumber>, Option<Stage>) {
-    let (begun, ended) = ((run.round, run.stage), (run.round_after.or(run.round), run.stage_after.or(run.stage)));
+    let (begun, ended) = ((run.round, run.stage), after(run));
     if error.is_trouble() && begun.0.is_some() { begun } else { ended }
+}
+
+/// Where the competition stood after a run, or last while it was at work.
+fn after(run: &RunRecord) -> (Option<RoundNumber>, Option<Stage>) {
+    (run.round_after.or(run.round), run.stage_after.or(run.stage))
 }
 
 /// The faults of a record.
@@ -74,8 +89,8 @@ pub(crate) struct Faults {
     pub(crate) open: Vec<Streak>,
     /// Those that are over, each with the end of the step or run that showed it; the newest last.
     pub(crate) over: Vec<(Streak, Timestamp)>,
-    /// The start of a command's last run, if it was killed: once is an accident.
-    pub(crate) killed: BTreeMap<String, Timestamp>,
+    /// The start of a command's last run, if it was killed or told to end: once is an accident.
+    pub(crate) cut_off: BTreeMap<String, Timestamp>,
 }
 
 /// Most ended faults kept.
@@ -89,22 +104,19 @@ impl Faults {
         faults
     }
 
-    /// Takes in the next run.
+    /// Takes in the next run. Of one that is at work or was killed, the steps that it had ended by then count.
     pub(crate) fn follow(&mut self, run: &RunRecord) {
         let Some(started) = &run.started else { return };
-        if run.outcome == Outcome::Killed {
-            self.follow_killed(run, started);
-        }
-        let Some(ended) = &run.ended else { return };
         if ends_by_itself(run) {
-            self.killed.remove(&run.command);
+            self.cut_off.remove(&run.command);
         }
+        let is_over = if run.ended.is_some() { ends } else { has_worked };
         let open = std::mem::take(&mut self.open);
-        let (over, lasting): (Vec<_>, Vec<_>) = open.into_iter().partition(|fault| ends(fault, run));
+        let (over, lasting): (Vec<_>, Vec<_>) = open.into_iter().partition(|fault| is_over(fault, run));
         self.open = lasting;
         self.over.extend(over.into_iter().map(|fault| {
-            let at = worked(&fault, run).and_then(|step| step.ended.clone()).unwrap_or_else(|| ended.clone());
-            (fault, at)
+            let at = worked(&fault, run).and_then(|step| step.ended.clone()).or_else(|| run.ended.clone());
+            (fault, at.unwrap_or_else(|| started.clone()))
         }));
         self.over.drain(..self.over.len().saturating_sub(MOST_OVER));
         for step in &run.steps {
@@ -121,14 +133,17 @@ impl Faults {
                 }
             }
         }
+        if is_cut_off(run) {
+            self.follow_cut_off(run, started);
+        }
     }
 
-    /// Takes in a run that was killed.
-    fn follow_killed(&mut self, run: &RunRecord, started: &Timestamp) {
-        let error = ErrorRecord::killed(&run.command);
+    /// Takes in that a run was killed or told to end.
+    fn follow_cut_off(&mut self, run: &RunRecord, started: &Timestamp) {
+        let error = ErrorRecord::cut_off(&run.command, run.stopped.as_deref());
         if let Some(fault) = self.open.iter_mut().find(|fault| fault.error.key == error.key) {
             fault.follow(run, &error, started);
-        } else if let Some(first) = self.killed.insert(run.command.clone(), started.clone()) {
+        } else if let Some(first) = self.cut_off.insert(run.command.clone(), started.clone()) {
             let mut fault = Streak::begin(run, &error, &first);
             fault.follow(run, &error, started);
             self.open.push(fault);
@@ -141,40 +156,77 @@ impl Faults {
     }
 }
 
+/// Was its process killed, or told to end by whoever runs it? Who types Ctrl-C knows why.
+fn is_cut_off(run: &RunRecord) -> bool {
+    run.outcome == Outcome::Killed || run.ended.is_some() && run.stopped.as_deref() == Some(SIGTERM)
+}
+
+/// The signal by which cron, `timeout` and services end a process.
+const SIGTERM: &str = "SIGTERM";
+
 /// Has the run ended, neither stopped nor kept from its work by another one?
 fn ends_by_itself(run: &RunRecord) -> bool {
-    let ended = !matches!(run.outcome, Outcome::Begun | Outcome::Killed);
-    ended && !run.cut_short && run.stopped.is_none()
+    run.ended.is_some() && run.outcome != Outcome::Killed && !run.cut_short && run.stopped.is_none()
+}
+
+/// Has this run met the fault?
+fn has_met(fault: &Streak, run: &RunRecord) -> bool {
+    run.errors().chain(run.troubles()).any(|error| error.key == fault.error.key)
+}
+
+/// Do the steps that a run has ended so far show that the fault is over? Where several steps had met it, another one may
+/// meet it yet.
+fn has_worked(fault: &Streak, run: &RunRecord) -> bool {
+    if has_met(fault, run) {
+        return false;
+    }
+    let done = |command: &str| run.steps.iter().any(|step| step.command == command && is_done(step));
+    match () {
+        () if fault.error.is_trouble() => has_answered(fault, run),
+        () if fault.error.is_cut_off() => false,
+        () if fault.error.is_of_settings() => !run.steps.is_empty(),
+        () if fault.error.is_of_remote() => run.pushes && run.steps.iter().any(is_done),
+        () => fault.steps.iter().all(|step| done(step)),
+    }
+}
+
+/// Was such a server there when it was asked again?
+fn has_answered(fault: &Streak, run: &RunRecord) -> bool {
+    run.steps.iter().any(|step| step.answered.contains(&fault.error.key))
 }
 
 /// Does this run show that the fault is over?
 fn ends(fault: &Streak, run: &RunRecord) -> bool {
-    if run.errors().chain(run.troubles()).any(|error| error.key == fault.error.key) {
+    if has_met(fault, run) {
         return false;
     }
-    if matches!(run.outcome, Outcome::Begun | Outcome::Killed) {
-        return false;
-    }
-    let after = (run.round_after.or(run.round), run.stage_after.or(run.stage));
+    let now = after(run);
+    let round_is_over = now.1 == Some(Stage::Finished) || now.0.is_some_and(|round| Some(round) != fault.round);
     if fault.error.is_trouble() {
         // Such a server is asked again only when someone asks for it: until then nothing has changed.
-        let answered = run.steps.iter().any(|step| step.answered.contains(&fault.error.key));
-        let is_over = after.1 == Some(Stage::Finished) || after.0.is_some_and(|round| Some(round) != fault.round);
-        return answered || is_over;
+        return has_answered(fault, run) || round_is_over;
     }
-    if fault.error.is_killed() {
+    if fault.error.is_cut_off() {
         return run.command == fault.error.step && ends_by_itself(run);
+    }
+    if fault.error.is_of_settings() {
+        // Every command reads them first.
+        return true;
     }
     if fault.error.is_of_remote() {
         return run.pushes && (worked(fault, run).is_some() || is_whole_pass(run));
     }
+    let untried = |step: &String| run.skipped.contains(step) || run.errors().any(|error| error.step == *step);
+    let passed = is_whole_pass(run) && !fault.steps.iter().any(untried);
+    // A pause does not mend anything, and nothing is tried while it lasts.
+    let paused = now.1 == Some(Stage::Paused);
+    if fault.error.service.is_some() {
+        // Another stage may need the same service.
+        return worked(fault, run).is_some() || !paused && (round_is_over || passed);
+    }
     let step = &fault.error.step;
     let otherwise = || run.errors().any(|error| error.step == *step && replaces(fault, error, run));
-    // A pause does not mend anything, and nothing is tried while it lasts.
-    let paused = after.1 == Some(Stage::Paused);
-    let moved = after != (fault.round, fault.stage) && after.1.is_some();
-    let untried = run.skipped.contains(step) || run.errors().any(|error| error.step == *step);
-    let passed = is_whole_pass(run) && !untried;
+    let moved = now != (fault.round, fault.stage) && now.1.is_some();
     worked(fault, run).is_some() || otherwise() || !paused && (moved || passed)
 }
 
@@ -184,28 +236,28 @@ fn is_whole_pass(run: &RunRecord) -> bool {
     run.command == "advance" && looked && ends_by_itself(run) && !run.partial
 }
 
+/// Did the step do something, and fail at nothing?
+fn is_done(step: &StepRecord) -> bool {
+    step.error.is_none() && !step.stopped && step.outcome == Outcome::Done
+}
+
 /// The step of this run that went past where the fault was met.
 fn worked<'a>(fault: &Streak, run: &'a RunRecord) -> Option<&'a StepRecord> {
     let paused = run.stage_after.or(run.stage) == Some(Stage::Paused);
     // Of these, a step with nothing to do may have had something to do.
     let whole = ends_by_itself(run) && !run.partial && !paused;
     run.steps.iter().find(|step| {
-        let it = step.command == fault.error.step || fault.error.is_of_remote();
+        let it = fault.steps.contains(&step.command) || fault.error.is_of_remote() || fault.error.is_of_settings();
         it && step.error.is_none() && !step.stopped && (step.outcome == Outcome::Done || whole)
     })
 }
 
 /// Is this failure of the same step the fault now? Only if the step got as far as before.
 fn replaces(fault: &Streak, error: &ErrorRecord, run: &RunRecord) -> bool {
-    match (&fault.error.service, &error.service) {
-        // A service that does not answer may still refuse.
-        (Some(failed), Some(fails)) => failed == fails && !error.is_silent(),
-        // Another failure says nothing of the service: it may come before anything is asked.
-        (Some(_), None) => false,
-        // What kept a whole run from its work hides what it would have met.
-        (None, _) if run.cut_short || run.stopped.is_some() => false,
-        (None, _) => error.kind == fault.error.kind || !matches!(error.kind.as_str(), "usage" | "limit" | "conflict"),
-    }
+    // What kept a whole run from its work hides what it would have met.
+    let hidden = run.cut_short || run.stopped.is_some();
+    let early = matches!(error.kind.as_str(), "usage" | "limit" | "conflict");
+    !hidden && (error.kind == fault.error.kind || !early)
 }
 
 #[cfg(test)]
@@ -214,6 +266,7 @@ mod tests {
 
     use super::*;
     use crate::base::error::Error;
+    use crate::settings::SETTINGS;
 
     /// A run of `advance` in a stage, a minute after the one before, with these steps and how each failed.
     fn run(minute: i64, stage: Stage, steps: &[(&str, Option<&str>)]) -> RunRecord {
@@ -311,16 +364,74 @@ mod tests {
     }
 
     #[test]
-    fn only_an_answer_shows_that_a_service_fails_otherwise_now() {
+    fn a_service_is_one_fault_until_it_works() {
         let open = |runs: &[RunRecord]| Faults::of(runs).open.len();
-        let (refuses, down) = (|at| outside(at, "judge", "status 401"), |at| outside(at, "judge", "status 503"));
-        assert_eq!(open(&[down(1), refuses(2)]), 1, "it answers again, and refuses");
-        assert_eq!(open(&[refuses(1), down(2)]), 2, "it may refuse still");
+        let down = |at| outside(at, "judge", "status 503");
         assert_eq!(open(&[down(1), outside(2, "store", "status 503")]), 2, "the judge was not asked");
         assert_eq!(open(&[down(1), run(2, Stage::Duels, &[("duel", Some("disk full"))])]), 2);
-        // A fault keeps its name.
-        let faults = Faults::of(&[outside(1, "judge", "status 429"), down(2)]);
-        assert_eq!((faults.open[0].name().as_str(), faults.open[0].runs), ("duel: judge busy", 2));
+        // It fails now so, now otherwise.
+        let turns: Vec<RunRecord> = (1..=9)
+            .map(|at| outside(at, "judge", ["status 429", "status 401", "status 503"][at as usize % 3]))
+            .collect();
+        let mut faults = Faults::of(&turns);
+        assert_eq!((keys(&faults), faults.over.len()), (vec![("judge", 9)], 0));
+        assert_eq!((faults.open[0].name(), faults.open[0].name_now()), ("judge refuses".into(), "judge busy".into()));
+        faults.follow(&RunRecord { stage_after: Some(Stage::Finalizing), ..run(10, Stage::Duels, &[]) });
+        assert_eq!((faults.open.len(), faults.over.len()), (0, 1), "a whole pass does not need it any more");
+    }
+
+    #[test]
+    fn a_service_is_one_fault_of_all_steps() {
+        let failed = |minute, steps: &[&str]| {
+            let pairs: Vec<(&str, Option<&str>)> = steps.iter().map(|step| (*step, Some("x"))).collect();
+            let mut run = run(minute, Stage::MinerGeneration, &pairs);
+            for step in &mut run.steps {
+                let error = Error::outside("status 503").of_service(Some("store"));
+                step.error = Some(ErrorRecord::of(&step.command, &error));
+            }
+            run
+        };
+        let outage = [failed(1, &["baseline", "download"]), failed(2, &["download"]), failed(3, &["baseline"])];
+        let mut faults = Faults::of(&outage);
+        assert_eq!((keys(&faults), faults.open[0].name().as_str()), (vec![("store", 3)], "store unreachable"));
+        // While a run is at work, the other step may meet it yet.
+        let at_work = |steps| RunRecord { ended: None, outcome: Outcome::Begun, ..run(4, Stage::Duels, steps) };
+        faults.follow(&at_work(&[("baseline", None)]));
+        assert_eq!(faults.open.len(), 1);
+        let mut both = faults.clone();
+        both.follow(&at_work(&[("baseline", None), ("download", None)]));
+        assert_eq!((both.open.len(), both.over.len()), (0, 1));
+        faults.follow(&run(4, Stage::MinerGeneration, &[("baseline", None)]));
+        assert_eq!((faults.open.len(), faults.over.len()), (0, 1));
+        // Another stage needs the same service.
+        let moved = RunRecord { command: "duel".to_owned(), ..run(4, Stage::Duels, &[("duel", None)]) };
+        assert_eq!(Faults::of([&outage[0], &moved]).open.len(), 1);
+    }
+
+    #[test]
+    fn steps_of_a_run_that_was_killed_count() {
+        let mut killed = run(1, Stage::Duels, &[("audit", None), ("duel", Some("disk full"))]);
+        (killed.ended, killed.outcome) = (None, Outcome::Killed);
+        let mut faults = Faults::of([&killed]);
+        assert_eq!(keys(&faults), [("duel: disk full", 1)]);
+        let mut next = run(2, Stage::Duels, &[("duel", None)]);
+        (next.ended, next.outcome) = (None, Outcome::Begun);
+        faults.follow(&next);
+        assert_eq!((faults.open.len(), faults.over.len()), (0, 1), "before the run has ended");
+    }
+
+    #[test]
+    fn settings_that_can_be_followed_again_end_their_fault() {
+        let broken = |minute, command: &str| {
+            let mut run = run(minute, Stage::Duels, &[(command, Some("x"))]);
+            let error = Error::usage("line 3: unknown key").of_service(Some(SETTINGS)).of_manner(Some("unusable"));
+            (run.command, run.steps[0].error) = (command.to_owned(), Some(ErrorRecord::of(command, &error)));
+            run
+        };
+        let mut faults = Faults::of(&[broken(1, "advance"), broken(2, "duel")]);
+        assert_eq!((keys(&faults), faults.open[0].name().as_str()), (vec![("settings", 2)], "settings unusable"));
+        faults.follow(&run(3, Stage::Duels, &[("duel", Some("disk full"))]));
+        assert_eq!((keys(&faults), faults.over.len()), (vec![("duel: disk full", 1)], 1));
     }
 
     #[test]
@@ -341,7 +452,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_that_are_killed_again_and_again_are_a_fault() {
+    fn runs_that_are_cut_off_again_and_again_are_a_fault() {
         let killed = |minute, command: &str| RunRecord {
             command: command.to_owned(),
             ended: None,
@@ -352,7 +463,8 @@ mod tests {
         let mut faults = Faults::of(&[first.clone(), killed(2, "duel")]);
         assert_eq!(faults.open, [], "once is an accident");
         [3, 4].into_iter().for_each(|minute| faults.follow(&killed(minute, "advance")));
-        assert_eq!(keys(&faults), [("advance: killed without a word", 3)]);
+        assert_eq!(keys(&faults), [("advance: cut off", 3)]);
+        assert_eq!(faults.open[0].name(), "advance: killed without a word");
         assert_eq!(Some(&faults.open[0].since), first.started.as_ref());
         faults.follow(&RunRecord { cut_short: true, ..run(5, Stage::Duels, &[]) });
         faults.follow(&RunRecord { command: "duel".to_owned(), ..run(6, Stage::Duels, &[]) });
@@ -361,6 +473,18 @@ mod tests {
         assert_eq!((faults.open.len(), faults.over.len()), (0, 1));
         faults.follow(&killed(8, "advance"));
         assert_eq!(faults.open, []);
+        // cron's time limit: a stop is no accident either if it comes each time.
+        let stopped = |minute, signal: &str| RunRecord {
+            stopped: Some(signal.to_owned()),
+            cut_short: true,
+            ..run(minute, Stage::Duels, &[("duel", None)])
+        };
+        let faults = Faults::of(&[stopped(1, "SIGTERM"), killed(2, "advance"), stopped(3, "SIGTERM")]);
+        assert_eq!(
+            (keys(&faults), faults.open[0].name_now().as_str()),
+            (vec![("advance: cut off", 3)], "advance: stopped by SIGTERM")
+        );
+        assert_eq!(Faults::of(&[1, 2, 3].map(|minute| stopped(minute, "SIGINT"))).open, [], "by hand");
     }
 
     #[test]

@@ -37,6 +37,11 @@ impl Record {
         Record { faults: Faults::of(&pages.runs).open, at_work, used: pages.used_in(round), limits }
     }
 
+    /// Is a run at work?
+    pub(crate) fn is_at_work(&self) -> bool {
+        self.at_work.is_some()
+    }
+
     /// Whether a run is at work; what fails, since when, and what to do about it.
     pub(crate) fn say_faults(&self, report: &mut Report) {
         if let Some(since) = self.at_work {
@@ -44,7 +49,7 @@ impl Record {
         }
         for fault in &self.faults {
             let (runs, error) = (counted(fault.runs, "run", "runs"), &fault.error);
-            let name = if error.is_named_by_its_message() { error.step.clone() } else { fault.name() };
+            let name = if error.is_named_by_its_message() { error.step.clone() } else { fault.name_now() };
             report.say(format!("failing: {name} since {}, {runs}: {}", minute(fault.since.at()), error.message));
             error.causes.iter().for_each(|cause| report.say(format!("  caused by: {cause}")));
             error.hints.iter().for_each(|hint| report.say(format!("  hint: {hint}")));

@@ -8,6 +8,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use super::{Deployed, PodId, PodName, PodOrder, PodState, Provider};
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::files;
@@ -178,6 +180,36 @@ impl<'a> Keeper<'a> {
         names.sort();
         Ok(names)
     }
+}
+
+/// A pod that this machine has ordered, and not yet released.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotedPod {
+    /// Its name.
+    pub name: String,
+    /// Who was asked for it.
+    pub provider: String,
+    /// When.
+    pub since: DateTime<Utc>,
+}
+
+/// The pods that are noted in an operator's own folder, in order of their names. Nobody is asked.
+///
+/// # Errors
+/// A note cannot be read.
+pub fn noted(own: &Path) -> Result<Vec<NotedPod>> {
+    let mut pods = Vec::new();
+    for entry in files::list(&files::below(own, Path::new(FOLDER))?)? {
+        let path = entry.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let noted = path.symlink_metadata().ok().and_then(|found| found.modified().ok());
+        // One that is just being written, or removed meanwhile, is of no pod.
+        let (Some(at), false) = (noted, name.starts_with(files::TEMPORARY)) else { continue };
+        let Some(provider) = files::read_own(&path, LONGEST_NOTE)? else { continue };
+        pods.push(NotedPod { name, provider: String::from_utf8_lossy(&provider).into_owned(), since: at.into() });
+    }
+    pods.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(pods)
 }
 
 /// A pod, held for as long as this lives.

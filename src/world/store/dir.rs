@@ -9,6 +9,7 @@ use crate::base::error::{Context as _, Error, Result};
 use crate::base::files;
 use crate::model::objects::ObjectKey;
 use crate::world::probe::Probed;
+use crate::world::usage::Service;
 
 /// Size limit of an object: a miner's file has a far lower one.
 const LARGEST_OBJECT: u64 = files::MODEL;
@@ -27,7 +28,7 @@ impl DirStore {
     /// The folder cannot be created.
     pub(crate) fn open(root: &Path, base: Option<&str>) -> Result<Self> {
         let cannot = || format!("{}: cannot be the object store", root.display());
-        files::make_folder(root)?;
+        files::make_folder(root).map_err(unwritable)?;
         Ok(DirStore::at(fs::canonicalize(root).failed(cannot)?, base))
     }
 
@@ -91,6 +92,12 @@ impl DirStore {
     }
 }
 
+/// The store's folder cannot be written to.
+fn unwritable(error: Error) -> Error {
+    let error = error.of_service(Some(Service::Store.as_str())).of_manner(Some("not writable"));
+    error.hint("`gen404 doctor --stage download` tries it: may this user write to [store] dir, and has its disk room?")
+}
+
 /// The underlying error: it is reported once, with the object's own path.
 fn found<T>(outcome: Result<T>) -> io::Result<T> {
     outcome.map_err(io::Error::other)
@@ -125,7 +132,7 @@ impl ObjectStore for DirStore {
         let relative = Path::new(key.as_str());
         let path = files::below(&self.root, relative)?;
         let cannot = || format!("{}: cannot store", path.display());
-        let folder = files::folder_below(&self.root, relative.parent().unwrap_or(Path::new("")))?;
+        let folder = files::folder_below(&self.root, relative.parent().unwrap_or(Path::new(""))).map_err(unwritable)?;
         match DirStore::create(&folder, &path, object) {
             Ok(()) => Ok(Put::Stored),
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
@@ -133,7 +140,7 @@ impl ObjectStore for DirStore {
                 let found = sha256_of(there).failed(cannot)?;
                 Ok(if found == object.sha256 { Put::Same } else { Put::Taken })
             }
-            Err(e) => Err(Error::failed(cannot()).because(e)),
+            Err(e) => Err(unwritable(Error::failed(cannot()).because(e))),
         }
     }
 
