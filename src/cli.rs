@@ -49,7 +49,7 @@ Exit codes:
   1  failed (verify: a claim does not hold)
   2  the command line or gen404.toml is wrong
   3  not due yet, or waiting: stdout says for what and until when; or a limit is reached
-  4  an external server failed after all retries: safe to run again";
+  4  an external server failed after all retries, or a signal stopped the run: safe to run again";
 
 /// Flags that every command accepts.
 #[derive(Debug, Clone, Args)]

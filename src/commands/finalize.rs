@@ -33,7 +33,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &MomentArgs, report: &mut Repo
     let settings = &config.settings;
     let finished =
         Finished { settings, state: &state, schedule: schedule.as_ref(), leaders: &leaders, winner: &winner };
-    let plan = finalize(&finished, context.need_moment(args)?).map_err(Error::failed)?;
+    let plan = finalize(&finished, context.current_moment(args)?).map_err(Error::failed)?;
     context.apply(&plan, report)
 }
 

@@ -117,7 +117,7 @@ impl Entry {
         let exit = if run.exit == 0 { String::new() } else { format!(", exit {}", run.exit) };
         let took = run.ended.as_ref().map(|ended| format!(" in {}", span(started.at(), ended.at())));
         let stands = run.round.zip(run.stage).map(|(round, stage)| format!("; began {}", during(round, stage)));
-        let block = run.block.map(|block| format!(", block {block}")).unwrap_or_default();
+        let block = run.block.map(|block| format!("; newest block {block}")).unwrap_or_default();
         let outcome = outcome(run);
         let (took, stands) = (took.unwrap_or_default(), stands.unwrap_or_default());
         report.say(format!("{} {}: {outcome}{exit}{took}{stands}{block}", time(started.at()), run.command));

@@ -338,9 +338,13 @@ pub(crate) fn settings_here(options: impl Into<Options>, ui: &Ui, report: &mut R
 pub(crate) fn source_here(options: impl Into<Options>, ui: &Ui) -> Result<SettingsSource> {
     let options = options.into();
     let named = options.repo.clone().filter(|dir| !dir.as_os_str().is_empty());
-    let root = named.or_else(|| find_root().ok()).and_then(|root| root.canonicalize().ok());
+    let root = match named {
+        // Not made yet: what lies in the folder of this process is not its own.
+        Some(dir) => Some(dir.canonicalize().unwrap_or(dir)),
+        None => find_root().ok().and_then(|root| root.canonicalize().ok()),
+    };
     // Without a folder, only --config can name settings.
-    let git = root.as_deref().map(Git::open).transpose()?.flatten();
+    let git = root.as_deref().filter(|root| root.exists()).map(Git::open).transpose()?.flatten();
     let source = SettingsSource::of(options.config.as_deref(), root.as_deref().unwrap_or(Path::new("")), git.as_ref());
     if let SettingsSource::Defaults(Some(why)) = &source {
         ui.warn_once(why);

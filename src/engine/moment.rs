@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::context::Context;
 use crate::base::error::{Error, Kind, Result};
+use crate::base::text::time;
 use crate::model::ids::Block;
 use crate::model::stage::Timestamp;
 use crate::rules::succession::Moment;
@@ -21,7 +22,7 @@ impl Context<'_> {
             Err(error) if error.kind() == Kind::Outside => {
                 let parts: Vec<String> = std::iter::once(error.to_string()).chain(error.hints().to_vec()).collect();
                 self.ui.warn(&parts.join("; "));
-                Ok((None, "the chain cannot be read (a sandbox's chain is up only while `gen404 sandbox` runs)"))
+                Ok((None, "the chain cannot be read; `gen404 doctor` asks each of its nodes"))
             }
             moment => Ok((
                 moment?,
@@ -46,6 +47,11 @@ impl Context<'_> {
     /// The chain's block and time, for commands that need them.
     pub(crate) fn need_moment(&self, args: &MomentArgs) -> Result<Moment> {
         need_moment(&self.config, args)
+    }
+
+    /// As [`current_moment`], with the settings of this competition.
+    pub(crate) fn current_moment(&self, args: &MomentArgs) -> Result<Moment> {
+        current_moment(&self.config, args)
     }
 }
 
@@ -74,6 +80,31 @@ pub(crate) fn need_moment(config: &Config, args: &MomentArgs) -> Result<Moment> 
         unknown.hint("give --block N --now TIME, --network finney, --chain-file FILE, or [chain] in gen404.toml")
     })
 }
+
+/// As [`need_moment`], for what turns a time into a block: the block has to be that of now. A node that lags behind or
+/// stands still would put the next round's window too early.
+///
+/// # Errors
+/// As [`need_moment`]; the newest block of a real chain is not from about now.
+pub(crate) fn current_moment(config: &Config, args: &MomentArgs) -> Result<Moment> {
+    let moment = need_moment(config, args)?;
+    let settings = chain_settings(&config.chain, &args.chain, &env)?;
+    if args.block.is_some() || settings.clock != Clock::System {
+        return Ok(moment);
+    }
+    let Some(chain) = settings.open()?.filter(|chain| chain.is_real()) else { return Ok(moment) };
+    let made = time_of(chain.as_ref(), moment.block)?;
+    let age = moment.now.signed_duration_since(made);
+    if age.num_seconds().abs() <= STALE_SECONDS {
+        return Ok(moment);
+    }
+    let from = format!("{}: its newest block, {}, is from {}", chain.name(), moment.block, time(made));
+    let wrong = Error::outside(format!("{from}, and this machine says it is {}", time(moment.now)));
+    Err(wrong.hint("name a node that follows the chain in [chain] network, or set this machine's clock; `gen404 doctor` asks each node"))
+}
+
+/// A newest block that is further from now than this is not followed any more, in seconds.
+pub(crate) const STALE_SECONDS: i64 = 300;
 
 /// What to say while [`need_moment`] asks a real chain, which may take a while; `None` where none is asked.
 pub(crate) fn asking(config: &Config, args: &MomentArgs) -> Option<String> {

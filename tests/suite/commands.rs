@@ -206,7 +206,7 @@ fn init_asks_on_a_terminal_and_checks_each_answer() {
         "not a valid image",
         "Write it to new? [Y/n]",
         "next: cd new\r\n",
-        "next: fill in gen404.toml (chain, store, judge, pods)\r\n",
+        "next: fill in gen404.toml (chain, store, judge, pods, builds, distance)\r\n",
         "next: gen404 doctor\r\n",
     ] {
         assert!(shown.contains(part), "{part}: {shown}");

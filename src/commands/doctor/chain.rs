@@ -6,6 +6,7 @@ use super::clock;
 use super::finding::Finding;
 use super::services::Desk;
 use crate::base::error::{Error, Result};
+use crate::engine::moment::STALE_SECONDS;
 use crate::model::beacon::{Pulse, QUICKNET_GENESIS, QUICKNET_PERIOD, published_at};
 use crate::world::chain::settings::Clock;
 use crate::world::chain::{Chain, Head};
@@ -13,8 +14,7 @@ use crate::world::drand;
 use crate::world::http::shown_url;
 use crate::world::probe::Probed;
 
-/// A head older than this is not followed any more, and older than the second is late.
-const STALE_SECONDS: i64 = 300;
+/// A head older than this is late.
 const LATE_SECONDS: i64 = 60;
 
 /// Seconds from one block to the next.

@@ -6,7 +6,7 @@ use crate::base::error::{Error, Result, plainly};
 use crate::base::files;
 use crate::base::text::{counted, time};
 use crate::cli::InitArgs;
-use crate::engine::moment::need_moment;
+use crate::engine::moment::current_moment;
 use crate::model::config::{ConfigFile, Settings, TimeOfDay};
 use crate::model::file::{FileKind, RoundFile};
 use crate::model::ids::{Block, RoundNumber};
@@ -42,7 +42,7 @@ impl Beginning {
         let has = counted(given, "prompt", "prompts");
         let few =
             (given < needed).then(|| format!("prompts.txt has {has}: a round needs {needed} before its seed is drawn"));
-        let plan = plan(args, settings, leader, &pool, need_moment(config, &args.moment)?)?;
+        let plan = plan(args, settings, leader, &pool, current_moment(config, &args.moment)?)?;
         let checkout = !args.no_git || args.dir.join(".git").exists();
         let begun = args.dir.join(settings::FILE_NAME).symlink_metadata().is_ok();
         let settings = (checkout && !begun).then(|| settings::beginning(args.moment.chain.network.as_deref()));

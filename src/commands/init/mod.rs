@@ -192,10 +192,19 @@ fn next(global: &Global, args: &InitArgs, beginning: &Beginning, has_git: bool) 
     let again = (global.commit && pool.is_some()).then(|| format!("git commit {POOL} -m \"Prompts\""));
     let push = has_git.then(|| "git remote add origin URL && git push -u origin HEAD".to_owned());
     let own = if has_git { "fill in" } else { "write, and name with --config," };
-    let settings = format!("{own} {} (chain, store, judge, pods)", settings::FILE_NAME);
-    let steps =
-        [Some(format!("cd {}", in_shell(&args.dir.display().to_string()))), pool, commit, again, push, Some(settings)];
-    steps.into_iter().flatten().chain(["gen404 doctor".to_owned()]).collect()
+    // The starter settings name the chain that was given here.
+    let chain = if args.moment.chain.network.is_some() && has_git { "" } else { "chain, " };
+    let settings = format!("{own} {} ({chain}store, judge, pods, builds, distance)", settings::FILE_NAME);
+    let steps = [
+        Some(format!("cd {}", in_shell(&args.dir.display().to_string()))),
+        pool,
+        commit,
+        again,
+        Some(settings),
+        Some("gen404 doctor".to_owned()),
+        push,
+    ];
+    steps.into_iter().flatten().collect()
 }
 
 /// `--dry-run`: does not even create the folder.

@@ -9,7 +9,7 @@ use chrono::NaiveDate;
 
 use crate::base::error::{Context as _, Error, Result};
 use crate::cli::InitArgs;
-use crate::engine::moment::{asking, chain_of, need_moment};
+use crate::engine::moment::{asking, chain_of, current_moment};
 use crate::model::config::name_mistake;
 use crate::settings::Config;
 use crate::settings::flags::{ChainArgs, MomentArgs};
@@ -123,7 +123,7 @@ const CHAIN: Question = Question {
     given: |args| args.moment.chain.network.clone(),
     take: |args, text| {
         let moment = on_chain(args, text);
-        need_moment(&Config::default(), &moment)?;
+        current_moment(&Config::default(), &moment)?;
         args.moment = moment;
         Ok(())
     },

@@ -78,7 +78,10 @@ impl<'a> Remote<'a> {
         let branch = remote.config(&["config", "--get", &format!("branch.{here}.merge")])?;
         let (Some(name), Some(branch)) = (name.filter(|name| name != "."), branch) else {
             let nowhere = Error::usage(git.cannot(&format!("--push: branch {here} does not track a remote branch")));
-            return Err(nowhere.hint(format!("git push -u origin {here}")));
+            let remotes = remote.config(&["remote"])?.unwrap_or_default();
+            let add = if remotes.is_empty() { "git remote add origin URL && " } else { "" };
+            let name = remotes.lines().next().unwrap_or("origin");
+            return Err(nowhere.hint(format!("{add}git push -u {name} {here}")));
         };
         remote.blanks = remote.secrets(&name)?;
         (remote.name, remote.branch) = (name, branch);
