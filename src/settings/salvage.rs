@@ -93,7 +93,9 @@ mod tests {
         for wrong in
             ["[judge]\nmodle = 'x'\n", "[judge]\nattempts = \n", "[judge\n", "chain = 3\n", "x = 'y\n", "\u{0}\n"]
         {
-            for text in [format!("{wrong}{TOLD}"), format!("{TOLD}{wrong}")] {
+            // A key after the last table would be one of that table's.
+            let after = wrong.starts_with('[').then(|| format!("{TOLD}{wrong}"));
+            for text in std::iter::once(format!("{wrong}{TOLD}")).chain(after) {
                 let salvaged = of_text(&text);
                 assert!(Config::parse(&text).is_err(), "{text}");
                 assert!(salvaged.is_known && salvaged.config == whole, "{text}: {salvaged:?}");

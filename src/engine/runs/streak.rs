@@ -444,7 +444,7 @@ mod tests {
         };
         let mut faults =
             Faults::of(&[failed(1, "duel", "o: cannot push: a"), failed(2, "advance", "o: cannot push: b")]);
-        assert_eq!(keys(&faults), [("git remote refuses", 2)]);
+        assert_eq!(keys(&faults), [("git remote", 2)]);
         faults.follow(&run(3, Stage::Finalizing, &[("duel", None)]));
         assert_eq!(faults.open.len(), 1, "it pushed nothing");
         faults.follow(&RunRecord { pushes: true, ..run(4, Stage::Finalizing, &[("finalize", None)]) });
