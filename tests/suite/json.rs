@@ -273,7 +273,7 @@ fn what_needs_no_round_answers_as_its_schema_says() {
     let early = ran(3, &["duel"]);
     assert_eq!((&early["error"], early["waits"].as_array().unwrap().len()), (&Value::Null, 1), "{early:#}");
     ran(3, &["baseline"]);
-    ran(1, &["status", "--repo", "nowhere"]);
+    ran(2, &["status", "--repo", "nowhere"]);
     check("error", &gen404(here, &["--json", "nonsense"]).ends(2).json());
     check("error", &gen404(here, &["status", "--json", "--block", "x"]).ends(2).json());
 }

@@ -83,6 +83,8 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &CheckArgs, report: &mut Repor
     if known.is_none() {
         match told.course {
             Course::Over => report.say(format!("round {round} has no prompts: files were held to the format alone")),
+            // To a miner that is not in the round, they do not matter.
+            _ if told.is_out => {}
             _ => wait_for_prompts(&standing, &source, report),
         }
     }
@@ -176,9 +178,10 @@ fn tell_files(job: &CheckJob<'_>, checked: &CheckedFiles, surplus: &Surplus, rep
     }
 }
 
-/// How far the round is, and what to do about it all.
+/// How far the round is, whether the miner is out of it, and what to do about it all.
 struct Told {
     course: Course,
+    is_out: bool,
     steps: Vec<String>,
 }
 
@@ -225,5 +228,5 @@ fn tell_miner(
         advice::of_payload(revealed.as_ref(), standing, &chances, moment),
         advice::of_another_round(&args.source, round, state),
     ];
-    Ok(Told { course: chances.course, steps: steps.into_iter().flatten().collect() })
+    Ok(Told { course: chances.course, is_out: chances.is_out(), steps: steps.into_iter().flatten().collect() })
 }
