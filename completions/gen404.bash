@@ -2134,7 +2134,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__sandbox)
-            opts="-q -v -h -V --seed --rounds --miners --prompts --port --judge --keep-serving --by-hand --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
+            opts="-q -v -h -V --seed --rounds --miners --prompts --port --judge --keep-serving --by-hand --miner --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2162,6 +2162,13 @@ _gen404() {
                     ;;
                 --judge)
                     COMPREPLY=($(compgen -W "honest lies first random" -- "${cur}"))
+                    return 0
+                    ;;
+                --miner)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
                     return 0
                     ;;
                 --repo)

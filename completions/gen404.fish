@@ -687,6 +687,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l judge -d 'How 
 lies\t'Its operator records a winner that its answers do not give: `verify` finds it'
 first\t'It favours the model that it is shown first'
 random\t'It mixes the two models up at random'"
+complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l miner -d 'Play the miner steady yourself: what it serves, and what its program makes, are the models in this folder, each named by its prompt\'s stem' -r -f -a "(__fish_complete_directories)"
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -f -a "(__fish_complete_directories)"
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l log-format -d 'Write lines for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'

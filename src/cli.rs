@@ -831,6 +831,10 @@ pub struct SandboxArgs {
     /// until Ctrl-C
     #[arg(long)]
     pub by_hand: bool,
+    /// Play the miner steady yourself: what it serves, and what its program makes, are the models in this folder, each
+    /// named by its prompt's stem
+    #[arg(long, value_name = "FOLDER", requires = "by_hand", value_hint = ValueHint::DirPath)]
+    pub miner: Option<PathBuf>,
 }
 
 /// How a sandbox's judge behaves.

@@ -49,6 +49,14 @@ pub(crate) fn need(path: &Path, most: u64) -> Result<Vec<u8>> {
     read(path, most)?.ok_or_else(|| Error::file(path, "cannot read: no such file"))
 }
 
+/// As [`need`], of a file that the command line or the settings name: that it is not there is their mistake.
+///
+/// # Errors
+/// As [`need`].
+pub(crate) fn named(path: &Path, most: u64) -> Result<Vec<u8>> {
+    read(path, most)?.ok_or_else(|| Error::usage(format!("{}: cannot read: no such file", path.display())))
+}
+
 /// As [`read`], but the bytes must be UTF-8.
 ///
 /// # Errors

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::base::error::{Error, Result};
+use crate::base::error::{Error, Kind, Result};
 use crate::cli::{Global, LeaderArgs};
 use crate::engine::context::Context;
 use crate::engine::formats;
@@ -16,25 +16,25 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &LeaderArgs, report: &mut Repo
     let format = context.detected()?.format;
     let leaders = formats::need_leaders(&context, format)?;
     let args = MomentArgs { block: args.block, now: None, chain: args.chain.clone() };
+    context.say_asked(&args);
     let (moment, unknown) = context.sighted(&args)?;
     let lead = Lead::of(&leaders, moment.map(|moment| moment.block));
+    let Some(newest) = lead.newest_entry else {
+        return Err(Error::failed("leader.json: no leader: the list is empty"));
+    };
     match lead.block {
         Some(block) if lead.leader.is_none() => {
-            let first = leaders.iter().map(|entry| entry.effective_block).min();
-            let first = first.map(|first| format!(": the first entry is in force from block {first} on"));
-            return Err(Error::failed(format!(
-                "leader.json: no leader at block {block}{}",
-                first.unwrap_or_else(|| ": the list is empty".to_owned())
-            )));
+            let first = leaders.iter().map(|entry| entry.effective_block).min().unwrap_or(newest.effective_block);
+            report
+                .waits
+                .push(format!("nobody leads at block {block}: the first entry is in force from block {first} on"));
         }
-        None if lead.newest_entry.is_none() => {
-            return Err(Error::failed("leader.json: no leader: the list is empty"));
-        }
-        _ => {}
-    }
-    match lead.block {
         Some(block) => report.say(format!("block {block}")),
-        None => report.say(format!("block unknown, so the leader is unknown, too: {unknown}")),
+        None => {
+            report.say(format!("block unknown, so the leader is unknown, too: {unknown}"));
+            // Whoever sets weights by this must not take it for an answer.
+            report.fails(if context.names_chain(&args.chain) { Kind::Outside } else { Kind::Usage });
+        }
     }
     for (what, entry) in lead.lines() {
         let (weight, rest) = (shown(entry.weight), shown(1.0 - entry.weight));

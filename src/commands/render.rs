@@ -1,6 +1,7 @@
 //! `gen404 render`: draws previews of model files, several in parallel.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -89,7 +90,10 @@ fn jobs(args: &RenderArgs) -> Result<Vec<RenderJob>> {
 
 fn draw(renderer: &dyn Renderer, job: &RenderJob, dry_run: bool) -> RenderOutcome {
     let drawn = || -> Result<RenderOutcome> {
-        let found = std::fs::metadata(&job.model).failed(|| format!("{}: cannot read", job.model.display()))?;
+        let found = std::fs::metadata(&job.model).map_err(|error| {
+            let kind = if error.kind() == ErrorKind::NotFound { Kind::Usage } else { Kind::Failed };
+            Error::new(kind, format!("{}: cannot read", job.model.display())).because(error)
+        })?;
         if found.is_dir() {
             return Err(Error::file(&job.model, "a folder: name the models in it"));
         }

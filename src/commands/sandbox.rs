@@ -2,7 +2,7 @@
 //! Everything external (the chain, the miners' servers and pods, the judge) is served on one loopback port; see
 //! [`crate::sandbox::site`].
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::model::store::Store;
 use crate::sandbox::child_guard::called;
 use crate::sandbox::folder::{FIRST_BLOCK, PORT, SandboxFolder, genesis_time};
 use crate::sandbox::judge::JudgeMode;
-use crate::sandbox::participants::{Params, Participants};
+use crate::sandbox::participants::{Params, Participants, Role};
 use crate::sandbox::runner::Runner;
 use crate::sandbox::servers::LocalPort;
 use crate::sandbox::site::SandboxSite;
@@ -33,6 +33,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &SandboxArgs, report: &mut Rep
     if global.dry_run {
         return say_only(args, report);
     }
+    let played = args.miner.as_deref().map(own_folder).transpose()?;
     let folder = SandboxFolder::open(&args.dir)?;
     let known = folder.params()?;
     let mut params = wanted(args, known.as_ref())?;
@@ -60,9 +61,12 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &SandboxArgs, report: &mut Rep
     let base = participants.base();
     let node = StandInNode::new(NETUID, genesis_time(), FIRST_BLOCK);
     let site = SandboxSite::new(participants.clone(), folder.root.clone(), folder.objects(), node);
-    let site = Arc::new(if args.by_hand { site.by_hand() } else { site });
+    let site = Arc::new(if args.by_hand { site.by_hand(played.clone()) } else { site });
     port.serve(&site)?;
     ui.status(&format!("miners, pods and judge are at {base}, the chain is at {base}/chain"));
+    if let Some(played) = &played {
+        ui.status(&format!("you are {}: {base}/cdn/steady serves {}", steady(&participants), played.display()));
+    }
     folder.begin(&participants)?;
     pictures(&folder, &participants, &site)?;
     let store = Store::open(&folder.root)?;
@@ -87,6 +91,18 @@ fn say_only(args: &SandboxArgs, report: &mut Report) -> Result<()> {
     report.say(format!("would play a competition in {}", args.dir.display()));
     report.note_files(folder.writes()?);
     Ok(())
+}
+
+/// The folder of a person's own models.
+fn own_folder(path: &Path) -> Result<PathBuf> {
+    let whole = path.canonicalize().ok().filter(|whole| whole.is_dir());
+    whole.ok_or_else(|| Error::usage(format!("--miner {}: no such folder", path.display())))
+}
+
+/// The hotkey that a person plays.
+fn steady(participants: &Participants) -> String {
+    let steady = participants.miners.iter().find(|miner| miner.role == Role::Steady);
+    steady.map(|miner| format!("{}, {}", miner.name, miner.hotkey)).unwrap_or_default()
 }
 
 /// Is the competition in this folder over?

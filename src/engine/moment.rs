@@ -13,6 +13,14 @@ use crate::settings::flags::{ChainArgs, MomentArgs, chain_settings, env};
 use crate::world::chain::Chain;
 use crate::world::chain::settings::{ChainSettings, Clock};
 
+/// A moment that only shows state.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sighted {
+    pub(crate) moment: Moment,
+    /// Is the time that of this machine, and the block from the command line? Then they may not belong together.
+    pub(crate) is_estimated: bool,
+}
+
 impl Context<'_> {
     /// The chain's block and time, from the flags, a chain file or the configured chain; `None` if no chain is known. For
     /// commands that only show state: if the chain cannot be reached, just the block is unknown. Also returns a text for
@@ -28,6 +36,47 @@ impl Context<'_> {
                 moment?,
                 "name a chain in [chain] of gen404.toml, by SUBTENSOR_NETWORK or --network, or give --block N",
             )),
+        }
+    }
+
+    /// As [`Context::sighted`], after saying which chain is asked. The time at a block from the command line is the
+    /// chain's, if it answers.
+    pub(crate) fn sighted_by_chain(&self, args: &MomentArgs) -> Result<(Option<Sighted>, &'static str)> {
+        self.say_asked(args);
+        let (moment, unknown) = self.sighted(args)?;
+        let Some(moment) = moment else { return Ok((None, unknown)) };
+        if args.block.is_none() || args.now.is_some() {
+            return Ok((Some(Sighted { moment, is_estimated: false }), unknown));
+        }
+        let timed = self.time_on_chain(moment.block, &args.chain)?;
+        let now = timed.unwrap_or(moment.now);
+        Ok((Some(Sighted { moment: Moment { now, ..moment }, is_estimated: timed.is_none() }), unknown))
+    }
+
+    /// Says which chain is asked: one that is not on this machine may take a while to answer, and longer not to.
+    pub(crate) fn say_asked(&self, args: &MomentArgs) {
+        let asked = asking(&self.config, args).filter(|_| !is_on_this_machine(&self.config, &args.chain));
+        asked.iter().for_each(|line| self.ui.status(line));
+    }
+
+    /// Do flags, environment or settings name a chain?
+    pub(crate) fn names_chain(&self, args: &ChainArgs) -> bool {
+        let settings = chain_settings(&self.config.chain, args, &env);
+        settings.is_ok_and(|settings| settings.file.is_some() || settings.network.is_some())
+    }
+
+    /// The time of a block by the chain's newest one; `None` if no chain is named, or it does not say.
+    fn time_on_chain(&self, block: Block, args: &ChainArgs) -> Result<Option<DateTime<Utc>>> {
+        let settings = chain_settings(&self.config.chain, args, &env)?.at_a_glance();
+        let Some(chain) = settings.open()? else { return Ok(None) };
+        let newest =
+            chain.best_block().and_then(|best| Ok(Moment { block: best, now: time_of(chain.as_ref(), best)? }));
+        match newest {
+            Ok(newest) => Ok(newest.time_of(block)),
+            Err(error) => {
+                self.ui.detail(&format!("the time at block {block} is estimated: {error}"));
+                Ok(None)
+            }
         }
     }
 
@@ -71,6 +120,11 @@ fn moment_of(config: &Config, args: &MomentArgs, change: fn(ChainSettings) -> Ch
         Clock::System => time_of(chain.as_ref(), block).unwrap_or_else(|_| Utc::now()),
     };
     Ok(Some(Moment { block, now }))
+}
+
+/// Is the chain that they name a node on this machine, as a sandbox's is?
+fn is_on_this_machine(config: &Config, args: &ChainArgs) -> bool {
+    chain_settings(&config.chain, args, &env).is_ok_and(|settings| settings.is_local())
 }
 
 /// As [`Context::need_moment`], with these settings.

@@ -61,9 +61,10 @@ impl Store {
     /// # Errors
     /// There is no such folder.
     pub fn open(root: &Path) -> Result<Store> {
-        let root = fs::canonicalize(root)
-            .failed(|| format!("{}: no such folder", root.display()))
-            .map_err(|e| e.hint("name the competition's folder with --repo DIR"))?;
+        let root = fs::canonicalize(root).map_err(|e| {
+            let missing = Error::usage(format!("{}: no such folder", root.display())).because(e);
+            missing.hint("name the competition's folder with --repo DIR")
+        })?;
         if !root.is_dir() {
             return Err(Error::file(&root, "not a folder"));
         }

@@ -4,16 +4,19 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::audits::{AuditView, audits};
 use super::heat::{StandingRow, standings};
-use super::miners::{self, ByMiner, Entered, Files, MOST_FILES, Made, Matched, MinerPage, MinerRound, by_player};
+use super::miners::{
+    self, ByMiner, Ended, Entered, Files, MOST_FILES, Made, Matched, MinerPage, MinerRound, addresses, by_player,
+};
 use super::round::pairs;
 use super::site::Site;
 use super::text::{LONGEST_ADDRESS, Links, Who, clean, shortened};
-use crate::model::ids::{Hotkey, Player, RoundNumber};
+use crate::model::ids::{Hotkey, Player, PromptStem, RoundNumber};
 use crate::model::outputs::Output;
 use crate::model::refusals::meaning;
 use crate::model::report::MatchReport;
 use crate::model::snapshot::{PlayerFiles, RoundFiles, Snapshot};
 use crate::model::source_audit::SourceVerdict;
+use crate::model::winner::Winner;
 
 /// Every miner with something to show in these rounds, or that led.
 pub(crate) fn miners(snapshot: &Snapshot, wanted: impl Fn(RoundNumber) -> bool) -> BTreeSet<&Hotkey> {
@@ -39,6 +42,10 @@ struct RoundByMiner<'a> {
     number: RoundNumber,
     files: &'a RoundFiles,
     standings: HashMap<String, StandingRow>,
+    /// How many miners have a rank.
+    ranked: usize,
+    /// The addresses of the prompts' pictures.
+    prompts: HashMap<&'a PromptStem, &'a str>,
     audits: HashMap<String, AuditView>,
     matches: HashMap<&'a Player, Vec<Matched<'a>>>,
 }
@@ -47,12 +54,17 @@ impl<'a> MeshMiners<'a> {
     /// Sorts the rounds, newest first.
     pub(super) fn of(site: &'a Site<'a>) -> Self {
         let by_name = |who: &Who| who.full.clone();
-        let round = |(number, files): (&RoundNumber, &'a RoundFiles)| RoundByMiner {
-            number: *number,
-            files,
-            standings: standings(site, *number, files).into_iter().map(|row| (by_name(&row.who), row)).collect(),
-            audits: audits(site, files).into_iter().map(|audit| (by_name(&audit.who), audit)).collect(),
-            matches: by_player(matches(site, *number, files)),
+        let round = |(number, files): (&RoundNumber, &'a RoundFiles)| {
+            let standings = standings(site, *number, files);
+            RoundByMiner {
+                number: *number,
+                files,
+                ranked: standings.iter().filter(|row| row.rank.is_some()).count(),
+                standings: standings.into_iter().map(|row| (by_name(&row.who), row)).collect(),
+                prompts: files.prompts.get().map(addresses).unwrap_or_default(),
+                audits: audits(site, files).into_iter().map(|audit| (by_name(&audit.who), audit)).collect(),
+                matches: by_player(matches(site, *number, files)),
+            }
         };
         MeshMiners { site, rounds: site.snapshot.rounds.iter().rev().map(round).collect() }
     }
@@ -112,9 +124,10 @@ impl RoundByMiner<'_> {
         Some(MinerRound {
             number: self.number,
             href: site.verdicts.page(Some(self.number)),
-            entry: self.standings.get(hotkey.as_str()).map(Entered::from),
+            ended: Ended::by(self.files.winner.get().map(Winner::player)),
+            entry: self.standings.get(hotkey.as_str()).map(|row| entered(row, self.ranked)),
             cdn: submission.map(|own| (shortened(&own.cdn_url, LONGEST_ADDRESS), links.to(&own.cdn_url))),
-            files: own.and_then(|own| files(own, links, room)),
+            files: own.and_then(|own| files(own, &self.prompts, links, room)),
             matches: matches.iter().map(|one| one.played(player, self.number, site.win_margin())).collect(),
             audit: audit.cloned(),
             runs: None,
@@ -126,28 +139,33 @@ impl RoundByMiner<'_> {
     }
 }
 
-impl From<&StandingRow> for Entered {
-    fn from(row: &StandingRow) -> Entered {
-        Entered {
-            rank: row.rank,
-            tag: row.tag,
-            repo: row.repo.clone(),
-            source: row.source.clone(),
-            commit: row.commit.clone(),
-            build: row.build,
-            hardware: String::new(),
-            block: row.block.1.clone(),
-        }
+/// What a miner entered, by its row of the standings, in which so many miners have a rank.
+fn entered(row: &StandingRow, ranked: usize) -> Entered {
+    Entered {
+        rank: row.rank.map(|rank| (rank, ranked)),
+        tag: row.tag,
+        repo: row.repo.clone(),
+        source: row.source.clone(),
+        commit: row.commit.clone(),
+        build: row.build,
+        hardware: String::new(),
+        block: row.block.1.clone(),
     }
 }
 
 /// The files of `submitted.json`.
-fn files(own: &PlayerFiles, links: &Links<'_>, room: &mut usize) -> Option<Files> {
+fn files(
+    own: &PlayerFiles,
+    prompts: &HashMap<&PromptStem, &str>,
+    links: &Links<'_>,
+    room: &mut usize,
+) -> Option<Files> {
     let outputs = own.submitted.get()?;
     let made = outputs.iter().map(|(stem, output): (_, &Output)| {
         let refused = own.refusals.get().and_then(|refusals| refusals.get(stem));
         Made {
             stem,
+            prompt: prompts.get(stem).copied(),
             model: output.model.as_deref(),
             preview: output.png.as_deref().map(Into::into),
             size: output.size,

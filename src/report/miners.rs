@@ -14,6 +14,7 @@ use super::threejs_audits::DuelAudit;
 use super::timeline::{MarginBar, bar};
 use crate::model::ids::{Hotkey, Player, PromptStem, RoundNumber};
 use crate::model::leader::LeaderEntry;
+use crate::model::prompts::PromptList;
 use crate::model::report::DuelWinner;
 
 /// Most pictures, and most refused files, on a page: those of the newest rounds.
@@ -64,6 +65,7 @@ pub(super) struct MinerRound {
     pub(super) number: RoundNumber,
     /// The round's page, relative to the index.
     pub(super) href: Option<String>,
+    pub(super) ended: Ended,
     pub(super) entry: Option<Entered>,
     /// The address of its files, and a link if it is one.
     pub(super) cdn: Option<(String, Option<String>)>,
@@ -78,11 +80,36 @@ pub(super) struct MinerRound {
     pub(super) sources: Vec<String>,
 }
 
+/// How a round ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Ended {
+    /// It has no winner yet.
+    NotYet,
+    /// The leader held its lead.
+    Held,
+    /// A miner took it.
+    Taken,
+    /// The format has no file that says so.
+    Unknown,
+}
+
+impl Ended {
+    /// By the round's winner, if it has one.
+    pub(super) fn by(winner: Option<&Player>) -> Self {
+        match winner {
+            None => Ended::NotYet,
+            Some(Player::Leader) => Ended::Held,
+            Some(Player::Miner(_)) => Ended::Taken,
+        }
+    }
+}
+
 /// What a miner entered.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Entered {
-    /// Rank from 1, where the format has ranks.
-    pub(super) rank: Option<usize>,
+    /// Rank from 1 among so many miners, where the format has ranks: the leader is none of them.
+    pub(super) rank: Option<(usize, usize)>,
     /// `winner`, `qualified`, `rejected`, or nothing.
     pub(super) tag: &'static str,
     pub(super) repo: String,
@@ -122,6 +149,8 @@ struct RefusedFile {
     /// What the code means.
     meaning: &'static str,
     reason: String,
+    /// The prompt's picture.
+    prompt: Option<String>,
     /// The stored model.
     model: Option<String>,
 }
@@ -133,6 +162,8 @@ struct KeptFile {
     image: Option<String>,
     /// Shown if there is no image to load.
     address: String,
+    /// The prompt's picture.
+    prompt: Option<String>,
     model: Option<String>,
     size: String,
 }
@@ -156,6 +187,8 @@ pub(super) struct Played {
 /// A prompt's file, whatever the format.
 pub(super) struct Made<'a> {
     pub(super) stem: &'a PromptStem,
+    /// The address of the prompt's picture.
+    pub(super) prompt: Option<&'a str>,
     pub(super) model: Option<&'a str>,
     /// The picture's address.
     pub(super) preview: Option<Cow<'a, str>>,
@@ -223,6 +256,11 @@ impl Matched<'_> {
     }
 }
 
+/// The addresses of the pictures of a round's prompts.
+pub(super) fn addresses(prompts: &PromptList) -> HashMap<&PromptStem, &str> {
+    prompts.0.iter().map(|prompt| (prompt.stem(), prompt.url())).collect()
+}
+
 /// The page of a miner with these rounds, newest first.
 pub(super) fn page(name: String, hotkey: &Hotkey, leaders: &[LeaderEntry], rounds: Vec<MinerRound>) -> MinerPage {
     let leads = leads(leaders, hotkey);
@@ -245,12 +283,14 @@ pub(super) fn files<'a>(
         bytes = bytes.saturating_add(made.size);
         let Some(left) = room.checked_sub(1) else { continue };
         *room = left;
-        let (name, model) = (shortened(made.stem.as_str(), 80), made.model.and_then(|url| links.to(url)));
+        let name = shortened(made.stem.as_str(), 80);
+        let [prompt, model] = [made.prompt, made.model].map(|url| url.and_then(|url| links.to(url)));
         match made.preview.filter(|_| complete) {
             Some(picture) => kept.push(KeptFile {
                 name,
                 image: links.picture(&picture),
                 address: shortened(&picture, LONGEST_ADDRESS),
+                prompt,
                 model,
                 size: format!("{} KiB", number(made.size.div_ceil(1024))),
             }),
@@ -259,6 +299,7 @@ pub(super) fn files<'a>(
                 code: made.refused.map(|(code, _)| shortened(code, 80)).unwrap_or_default(),
                 meaning: made.meaning,
                 reason: made.refused.map(|(_, reason)| clean(reason)).unwrap_or_default(),
+                prompt,
                 model,
             }),
         }
@@ -287,14 +328,25 @@ fn leads(entries: &[LeaderEntry], hotkey: &Hotkey) -> Vec<LeadSpan> {
     spans
 }
 
-/// How many rounds it was in and won.
+/// How many rounds it was in, and which of them it won.
 fn headline(rounds: &[MinerRound], leads: &[LeadSpan]) -> String {
     let won = rounds.iter().filter(|round| round.entry.as_ref().is_some_and(|entry| entry.tag == "winner")).count();
-    let part = match rounds.len() {
-        0 => "It took part in no round.".to_owned(),
-        count => {
+    let open = rounds.iter().filter(|round| round.ended == Ended::NotYet).count();
+    let part = match (rounds.len(), won) {
+        (0, _) => "It took part in no round.".to_owned(),
+        (1, 0) if open == 1 => "It takes part in 1 round, which has no winner yet.".to_owned(),
+        (1, 0) => "It took part in 1 round and did not win it.".to_owned(),
+        (count, won) => {
+            let rounds = counted(count, "round", "rounds");
             let won = if won == 0 { "none".to_owned() } else { number(won as u64) };
-            format!("It took part in {} and won {won}.", counted(count, "round", "rounds"))
+            let open = match open {
+                0 => String::new(),
+                open => format!(
+                    ", and {} no winner yet",
+                    if open == 1 { "1 has".to_owned() } else { format!("{open} have") }
+                ),
+            };
+            format!("It took part in {rounds} and won {won}{open}.")
         }
     };
     let led = match leads.first() {

@@ -5,13 +5,16 @@ use std::collections::{BTreeSet, HashMap};
 use rayon::prelude::*;
 
 use super::formats::{Competition, MinerRow, OtherSite};
-use super::miners::{self, ByMiner, Entered, Files, MOST_FILES, Made, Matched, MinerPage, MinerRound, by_player};
+use super::miners::{
+    self, ByMiner, Ended, Entered, Files, MOST_FILES, Made, Matched, MinerPage, MinerRound, addresses, by_player,
+};
 use super::text::{LONGEST_ADDRESS, Links, shortened};
 use super::threejs_audits::DuelAudit;
 use super::{splat, threejs};
-use crate::model::ids::{Hotkey, Player, RoundNumber};
+use crate::model::ids::{Hotkey, Player, PromptStem, RoundNumber};
 use crate::model::matrix::Matrix;
 use crate::model::neutral::{DuelView, SubmissionView};
+use crate::model::prompts::PromptList;
 use crate::model::splat::leader::SplatLeaders;
 use crate::model::splat::snapshot::{SplatPlayer, SplatRound};
 use crate::model::threejs::audit_matrix::Opponent;
@@ -100,11 +103,18 @@ impl<'a> Round<'a> {
     }
 
     /// A miner's files.
-    fn files(self, player: &Player, links: &Links<'_>, room: &mut usize) -> Option<Files> {
+    fn files(
+        self,
+        player: &Player,
+        prompts: &HashMap<&PromptStem, &str>,
+        links: &Links<'_>,
+        room: &mut usize,
+    ) -> Option<Files> {
         match self {
             Round::Splat(files) => {
                 let made = files.players.get(player)?.generations.get()?.iter().map(|(stem, one)| Made {
                     stem,
+                    prompt: prompts.get(stem).copied(),
                     model: one.ply.as_deref(),
                     preview: one.png.as_deref().map(Into::into),
                     size: one.size,
@@ -116,6 +126,7 @@ impl<'a> Round<'a> {
             Round::Threejs(files) => {
                 let made = files.players.get(player)?.submitted.get()?.iter().map(|(stem, module)| Made {
                     stem,
+                    prompt: prompts.get(stem).copied(),
                     model: module.js.as_deref(),
                     preview: module.views.as_deref().map(|views| threejs::grid(views).into()),
                     size: module.size,
@@ -124,6 +135,23 @@ impl<'a> Round<'a> {
                 });
                 Some(miners::files(made, ("submitted.json", false), links, room))
             }
+        }
+    }
+
+    /// The prompts, once they are known.
+    fn prompts(self) -> Option<&'a PromptList> {
+        match self {
+            Round::Splat(files) => files.prompts.get(),
+            Round::Threejs(files) => files.prompts.get(),
+        }
+    }
+
+    /// How the round ended, if a miner with an entry has not won it.
+    fn ended(self) -> Ended {
+        match self {
+            Round::Splat(_) => Ended::Unknown,
+            Round::Threejs(files) if files.winner.is_missing() => Ended::NotYet,
+            Round::Threejs(_) => Ended::Held,
         }
     }
 
@@ -171,6 +199,9 @@ pub(super) struct OtherMiners<'a> {
 struct RoundByMiner<'a> {
     number: RoundNumber,
     files: Round<'a>,
+    ended: Ended,
+    /// The addresses of the prompts' pictures.
+    prompts: HashMap<&'a PromptStem, &'a str>,
     entries: HashMap<String, Entered>,
     audits: HashMap<String, DuelAudit>,
     matches: HashMap<&'a Player, Vec<Matched<'a>>>,
@@ -191,9 +222,12 @@ impl<'a> OtherMiners<'a> {
             };
             let linked = site.verdicts.linked.contains(&number);
             let audits = audits.into_iter().map(|audit| if linked { audit } else { audit.unlinked() });
+            let is_taken = rows.iter().any(|row| row.tag == "winner");
             RoundByMiner {
                 number,
                 files,
+                ended: if is_taken { Ended::Taken } else { files.ended() },
+                prompts: files.prompts().map(addresses).unwrap_or_default(),
                 entries: rows.iter().map(|row| (row.who.full.clone(), Entered::from(row))).collect(),
                 audits: audits.map(|audit| (audit.who.full.clone(), audit)).collect(),
                 matches: by_player(files.matches(linked)),
@@ -223,7 +257,7 @@ impl RoundByMiner<'_> {
         room: &mut usize,
     ) -> Option<MinerRound> {
         let entry = self.entries.get(hotkey.as_str()).cloned();
-        let files = self.files.files(player, links, room);
+        let files = self.files.files(player, &self.prompts, links, room);
         let matches = self.matches.get(player).map(Vec::as_slice).unwrap_or_default();
         let runs = self.audits.get(hotkey.as_str()).cloned();
         if entry.is_none() && files.is_none() && matches.is_empty() && runs.is_none() {
@@ -233,6 +267,7 @@ impl RoundByMiner<'_> {
         Some(MinerRound {
             number: self.number,
             href: site.verdicts.page(Some(self.number)),
+            ended: self.ended,
             entry,
             cdn,
             files,

@@ -10,7 +10,7 @@ use super::submissions::{SubmissionTerms, intake};
 use crate::base::text::cut;
 use crate::model::format::ModelFormat;
 use crate::model::ids::{Block, Hotkey, PromptStem};
-use crate::model::refusals::MISSING;
+use crate::model::refusals::{MISSING, TOO_LARGE};
 use crate::model::reveal::Reveal;
 use crate::model::submissions::Submission;
 
@@ -55,6 +55,11 @@ impl CheckedFile {
     /// Is it not there?
     pub(crate) fn is_missing(&self) -> bool {
         matches!(&self.outcome, FetchOutcome::Failed { code, .. } if code == MISSING)
+    }
+
+    /// Is it larger than a file may be?
+    pub(crate) fn is_too_large(&self) -> bool {
+        matches!(&self.outcome, FetchOutcome::Failed { code, .. } if code == TOO_LARGE)
     }
 
     /// How bad its outcome is, the worst first.
@@ -109,6 +114,19 @@ pub(crate) fn unasked(names: &[String], wanted: &[&PromptStem], format: ModelFor
     let others: Vec<&String> = names.iter().filter(|name| !expected.contains(*name)).collect();
     let one = |name: &&String| Unasked { name: (*name).clone(), near: nearest(name, &lacking).cloned() };
     (others.iter().take(MOST_UNASKED).map(one).collect(), others.len().saturating_sub(MOST_UNASKED))
+}
+
+/// The names without the pictures that stand beside a model of the same name, and how many of these there are: `render`
+/// writes them, and nobody fetches them.
+#[must_use]
+pub(crate) fn without_pictures(names: Vec<String>, format: ModelFormat) -> (Vec<String>, usize) {
+    let all: HashSet<String> = names.iter().cloned().collect();
+    let is_beside = |name: &String| {
+        let stem = name.strip_suffix(".png");
+        stem.is_some_and(|stem| all.contains(&format!("{stem}.{}", format.extension())))
+    };
+    let (pictures, rest): (Vec<_>, Vec<_>) = names.into_iter().partition(is_beside);
+    (rest, pictures.len())
 }
 
 /// The stem that a file's name may be meant for: the same in another case, with more after it, or a few letters off.
@@ -218,6 +236,13 @@ mod tests {
         assert_eq!(near("notes.txt", &["table-02", "chair-01"]), None);
         assert_eq!((near("", &["a"]), near("b.glb", &["a"])), (None, None), "one letter says nothing");
         assert_eq!(near("x.glb", &[]), None);
+    }
+
+    #[test]
+    fn a_picture_beside_its_model_is_none_of_the_files() {
+        let names = ["a.glb", "a.png", "b.png", "c.glb"].map(str::to_owned).to_vec();
+        let (rest, pictures) = without_pictures(names, Format::Mesh.model());
+        assert_eq!((rest, pictures), (["a.glb", "b.png", "c.glb"].map(str::to_owned).to_vec(), 1));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 pub mod audit;
 pub(crate) mod builds;
 pub mod certainty;
+pub(crate) mod chances;
 pub(crate) mod check;
 pub mod checks;
 pub(crate) mod conflict;

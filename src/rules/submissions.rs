@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::payload::{self, PayloadError};
-use crate::base::url::{UrlError, check_cdn_url};
-use crate::model::ids::{Block, CommitSha, Hotkey, IdError, RepoName, RoundNumber};
+use crate::base::url::check_cdn_url;
+use crate::model::ids::{Block, CommitSha, Hotkey, RepoName, RoundNumber};
 use crate::model::record::Extra;
 use crate::model::reveal::{Compat, Reveal, Reveals};
 use crate::model::schedule::Schedule;
@@ -54,7 +54,7 @@ pub struct Intake {
 /// Why a hotkey was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubmissionRefusal {
-    /// What its values lack, or which one is invalid.
+    /// All that its values lack, and each one that is invalid.
     pub reason: String,
     /// Its ignored payloads, one line each.
     pub notes: Vec<String>,
@@ -92,7 +92,7 @@ pub fn intake(reveals: &Reveals, terms: &SubmissionTerms<'_>) -> Intake {
                 }
             }
             Err(reason) => {
-                intake.refused.insert(hotkey.clone(), SubmissionRefusal { reason: reason.to_string(), notes });
+                intake.refused.insert(hotkey.clone(), SubmissionRefusal { reason, notes });
             }
         }
     }
@@ -134,36 +134,39 @@ fn gather(reveals: &[&Reveal], compat: Compat) -> (Latest, Vec<String>) {
     (latest, notes)
 }
 
-/// Why a hotkey's values do not make a submission.
-#[derive(Debug, thiserror::Error)]
-enum SubmissionError {
-    #[error("no {fields} within blocks {earliest} to {latest}")]
-    Missing { fields: String, earliest: Block, latest: Block },
-    #[error("repo: {0}")]
-    Repo(IdError),
-    #[error("commit: {0}")]
-    Commit(IdError),
-    #[error("cdn_url: {0}")]
-    CdnUrl(UrlError),
-}
-
-/// The submission that a hotkey's values make.
-fn submission(latest: Latest, terms: &SubmissionTerms<'_>) -> Result<Submission, SubmissionError> {
+/// The submission that a hotkey's values make, or all that is wrong with them.
+fn submission(latest: Latest, terms: &SubmissionTerms<'_>) -> Result<Submission, String> {
     let missing: Vec<&str> = [("repo", &latest.repo), ("commit", &latest.commit), ("cdn_url", &latest.cdn_url)]
         .into_iter()
         .filter_map(|(name, field)| field.is_none().then_some(name))
         .collect();
-    let (Some((_, repo)), Some((block, commit)), Some((_, cdn_url))) = (latest.repo, latest.commit, latest.cdn_url)
-    else {
-        let fields = missing.join(", ");
-        return Err(SubmissionError::Missing { fields, earliest: terms.earliest, latest: terms.latest });
-    };
+    let mut faults = Vec::new();
+    if !missing.is_empty() {
+        faults.push(format!("no {} within blocks {} to {}", missing.join(", "), terms.earliest, terms.latest));
+    }
+    let block = latest.commit.as_ref().map(|(block, _)| *block);
     // A lone surrogate is shown as U+FFFD, which none of the three parsers accepts.
-    let repo: RepoName = repo.shown().parse().map_err(SubmissionError::Repo)?;
-    let commit: CommitSha = commit.shown().parse().map_err(SubmissionError::Commit)?;
-    let cdn_url = check_cdn_url(&cdn_url.shown(), terms.allow_private_cdn).map_err(SubmissionError::CdnUrl)?;
-    let round = format!("{}-{}", terms.competition, terms.round);
-    Ok(Submission { repo, commit, cdn_url, revealed_at_block: block, round, extra: Extra::default() })
+    let repo: Option<RepoName> = valued("repo", latest.repo, &mut faults, |text| text.parse::<RepoName>());
+    let commit: Option<CommitSha> = valued("commit", latest.commit, &mut faults, |text| text.parse::<CommitSha>());
+    let cdn_url = valued("cdn_url", latest.cdn_url, &mut faults, |text| check_cdn_url(text, terms.allow_private_cdn));
+    match (repo, commit, cdn_url, block) {
+        (Some(repo), Some(commit), Some(cdn_url), Some(revealed_at_block)) => {
+            let round = format!("{}-{}", terms.competition, terms.round);
+            Ok(Submission { repo, commit, cdn_url, revealed_at_block, round, extra: Extra::default() })
+        }
+        _ => Err(faults.join("; ")),
+    }
+}
+
+/// A field's value; what is wrong with it joins the faults.
+fn valued<T, E: fmt::Display>(
+    name: &str,
+    dated: Dated,
+    faults: &mut Vec<String>,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Option<T> {
+    let (_, text) = dated?;
+    parse(&text.shown()).map_err(|why| faults.push(format!("{name}: {why}"))).ok()
 }
 
 /// A payload's JSON object. Single quotes in place of double ones (as Python prints a dict) are
@@ -322,6 +325,16 @@ mod tests {
         assert!(reason(&[(150, &half(&all("a/b!", COMMIT, URL)))]).starts_with("repo: "));
         assert!(reason(&[(150, &half(&all(REPO, &format!("{COMMIT}!"), URL)))]).starts_with("commit: "));
         assert!(reason(&[(150, &half(&all(REPO, COMMIT, "https://a.example.com/!")))]).starts_with("cdn_url: "));
+    }
+
+    #[test]
+    fn all_faults_of_a_payload_are_told_at_once() {
+        let all_wrong = reason(&[(150, &all("a/../b", "HEAD", "http://10.0.0.1/"))]);
+        let faults: Vec<&str> = all_wrong.split("; ").filter_map(|fault| fault.split(": ").next()).collect();
+        assert_eq!(faults, ["repo", "commit", "cdn_url"], "{all_wrong}");
+        let half = reason(&[(150, r#"{"repo": "a", "cdn_url": "ftp://cdn.example.com"}"#)]);
+        assert!(half.starts_with("no commit within blocks 100 to 200; repo: "), "{half}");
+        assert!(half.contains("; cdn_url: "), "{half}");
     }
 
     #[test]

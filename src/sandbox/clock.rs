@@ -2,8 +2,8 @@
 
 use super::participants::Participants;
 use crate::base::error::Result;
-use crate::model::file::{FileKind, RoundFile};
-use crate::model::ids::{Block, RoundNumber};
+use crate::model::file::{FileKind, PlayerFile, RoundFile};
+use crate::model::ids::{Block, Player, RoundNumber};
 use crate::model::schedule::Schedule;
 use crate::model::stage::{CompetitionState, Stage};
 use crate::model::store::Store;
@@ -18,8 +18,11 @@ const AFTER_WINDOW: u64 = 25;
 pub(crate) struct RoundStage {
     pub(crate) round: RoundNumber,
     pub(crate) stage: Stage,
-    /// The block at which the stage's work can be done; `None` while paused.
+    /// The block at which the stage's work can be done; `None` while paused. Miners generate from the draw of the seed
+    /// until the baseline is recorded: what can be done before the deadline is then to be done.
     pub(crate) block: Option<Block>,
+    /// The deadline for the miners' files, while the chain waits before it.
+    pub(crate) waits_for: Option<Block>,
 }
 
 impl RoundStage {
@@ -31,8 +34,16 @@ impl RoundStage {
         let state = store.need::<CompetitionState>(&FileKind::State)?;
         let (round, stage) = (state.current_round, state.stage);
         let opened = store.root().join(FileKind::Round(round, RoundFile::Submissions).path()).exists();
-        let block = time_for(stage, opened, &schedule(store, round)?);
-        Ok(RoundStage { round, stage, block })
+        let baseline = FileKind::Player(round, Player::Leader, PlayerFile::Generated);
+        let is_baseline = store.root().join(baseline.path()).exists();
+        let schedule = schedule(store, round)?;
+        // Until the leader's outputs are there, it is as for a miner that generates.
+        let waits_for = (row(stage).end == End::Deadline && !is_baseline).then_some(schedule.generation_deadline_block);
+        let block = match waits_for {
+            Some(_) => Some(drawing(&schedule)),
+            None => time_for(stage, opened, &schedule),
+        };
+        Ok(RoundStage { round, stage, block, waits_for })
     }
 }
 

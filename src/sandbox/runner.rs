@@ -108,9 +108,12 @@ impl Runner<'_> {
                     continue;
                 }
             };
-            if let Some(RoundStage { round, stage, block }) = now.as_ref().filter(|_| told != now) {
+            if let Some(RoundStage { round, stage, block, waits_for }) = now.as_ref().filter(|_| told != now) {
                 let block = block.map_or(String::new(), |block| format!(", block {block}"));
-                self.ui.status(&format!("{}{block}", round_in(*round, *stage)));
+                let waits = waits_for.map_or(String::new(), |deadline| {
+                    format!("; the deadline, block {deadline}, comes once `{program} baseline` has run")
+                });
+                self.ui.status(&format!("{}{block}{waits}", round_in(*round, *stage)));
             }
             told = now;
             stop.sleep(LOOK_AGAIN);

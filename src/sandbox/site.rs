@@ -94,6 +94,8 @@ pub(crate) struct SandboxSite {
     node: Mutex<StandInNode>,
     /// Should the chain move to what is due next whenever it is queried? Otherwise the runner moves it.
     by_hand: bool,
+    /// The models that a person plays [`Role::Steady`] with.
+    played: Option<PathBuf>,
     pictures: Mutex<HashMap<String, Arc<Vec<u8>>>>,
     judge: PixelJudge,
     traffic: Traffic,
@@ -104,12 +106,13 @@ impl SandboxSite {
     pub(crate) fn new(participants: Participants, repo: PathBuf, objects: PathBuf, node: StandInNode) -> SandboxSite {
         let (node, pictures) = (Mutex::new(node), Mutex::default());
         let (judge, traffic) = (PixelJudge::new(participants.params.judge), Traffic::default());
-        SandboxSite { participants, repo, objects, node, by_hand: false, pictures, judge, traffic }
+        SandboxSite { participants, repo, objects, node, by_hand: false, played: None, pictures, judge, traffic }
     }
 
-    /// The same, with a chain that follows commands run by hand.
-    pub(crate) fn by_hand(self) -> SandboxSite {
-        SandboxSite { by_hand: true, ..self }
+    /// The same, with a chain that follows commands run by hand, and a miner whose models are in this folder, if one is
+    /// named.
+    pub(crate) fn by_hand(self, played: Option<PathBuf>) -> SandboxSite {
+        SandboxSite { by_hand: true, played, ..self }
     }
 
     /// Gives access to the chain.
@@ -223,6 +226,9 @@ impl SandboxSite {
         let place = self.participants.stems.iter().position(|known| known == stem);
         let (miner, revealed) = self.participants.players(round).into_iter().find(|(miner, _)| miner.name == name)?;
         let program = self.participants.program(Some(miner), revealed).ok()?;
+        if let Some(folder) = self.played.as_deref().filter(|_| miner.role == Role::Steady) {
+            return own_model(folder, stem);
+        }
         if miner.role == Role::Hostile && stem == ROUND {
             return Some(round_again(miner));
         }
@@ -249,6 +255,9 @@ impl SandboxSite {
         let Some(stem) = self.participants.stems.iter().find(shows) else {
             return Reply::refused(422, "not the picture of a prompt");
         };
+        if let Some(folder) = self.played.as_deref().filter(|_| program.role == Some(Role::Steady)) {
+            return own_model(folder, stem).unwrap_or_else(|| Reply::refused(500, "the folder has no such model"));
+        }
         let (model, seconds) = self.participants.regenerated(program, stem, seed);
         Reply::ok("application/octet-stream", model.model()).with("X-Generation-Seconds", seconds.to_string())
     }
@@ -263,6 +272,13 @@ fn format() -> ModelFormat {
 fn stem_of(file: &str) -> &str {
     let stem = file.strip_suffix(format().extension()).and_then(|stem| stem.strip_suffix('.'));
     stem.unwrap_or(file)
+}
+
+/// A model of a person's own.
+fn own_model(folder: &Path, stem: &str) -> Option<Reply> {
+    let name = PathBuf::from(format!("{stem}.{}", format().extension()));
+    let bytes = files::read_below(folder, &name, files::MODEL).ok()??;
+    Some(Reply::ok(format().media_type(), bytes))
 }
 
 /// The broken miner's answer for a file.

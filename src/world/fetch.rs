@@ -192,7 +192,14 @@ impl Fetcher {
 /// Copies a file of the miner's folder. Links are followed, since the miner made them. A file that is not there is what
 /// a server answers with status 404.
 fn copy_file(path: &Path, most: u64, sink: &mut dyn Write) -> std::result::Result<u64, Failure> {
-    let file = files::open(path, true).map_err(|error| Failure::Permanent(error.to_string()))?;
+    let cannot_open = |error: Error| {
+        Failure::Permanent(match path.metadata() {
+            Ok(found) if found.is_dir() => Failure::A_FOLDER.to_owned(),
+            Ok(found) if !found.is_file() => Failure::NO_FILE.to_owned(),
+            _ => [vec![error.to_string()], error.causes()].concat().join(": "),
+        })
+    };
+    let file = files::open(path, true).map_err(cannot_open)?;
     let file = file.ok_or_else(|| Failure::Permanent("status 404".to_owned()))?;
     let cannot = |error: io::Error| Failure::Permanent(format!("{}: cannot read: {error}", path.display()));
     let copied = io::copy(&mut file.take(most.saturating_add(1)), sink).map_err(cannot)?;

@@ -24,7 +24,7 @@ fn entry(value: &Value) -> (Option<f64>, Option<u64>) {
 #[test]
 fn without_a_block_nobody_is_said_to_lead() {
     let folder = example(false);
-    let said = gen404(folder.path(), &["leader", "--json"]).ends(0).details();
+    let said = gen404(folder.path(), &["leader", "--json"]).ends(2).details();
     assert_eq!(
         (&said["block"], &said["leader"], &said["weights"]),
         (&Value::Null, &Value::Null, &Value::Null),
@@ -32,7 +32,7 @@ fn without_a_block_nobody_is_said_to_lead() {
     );
     assert_eq!(entry(&said["newest_entry"]), (Some(0.95), Some(714_400)));
     assert_eq!(entry(&said["entry_before"]), (Some(1.0), Some(707_200)));
-    let run = gen404(folder.path(), &["leader"]).ends(0);
+    let run = gen404(folder.path(), &["leader"]).ends(2);
     let basalt = named("basalt");
     assert!(run.out.starts_with("block unknown, so the leader is unknown, too: name a chain"), "{}", run.out);
     assert!(
@@ -63,8 +63,22 @@ fn without_a_block_nobody_is_said_to_lead() {
     assert_eq!(gen404(folder.path(), &["leader", "--json"]).ends(0).details()["block"], 710_001);
     std::fs::write(folder.path().join("gen404.toml"), "[chain]\nnetwork = \"http://127.0.0.1:1\"\nattempts = 1\n")
         .unwrap();
-    let dead = gen404(folder.path(), &["leader"]).ends(0);
+    // Whoever sets weights by it must not take that for an answer.
+    let dead = gen404(folder.path(), &["leader"]).ends(4);
     assert!(dead.err.contains("warning: ") && dead.out.contains("the chain cannot be read"), "{dead:?}");
+    assert!(!dead.err.contains("asking"), "on this machine that takes no time: {}", dead.err);
+    std::fs::write(folder.path().join("gen404.toml"), "[chain]\nattempts = 1\ntimeout_seconds = 1\n").unwrap();
+    let far = gen404(folder.path(), &["leader", "--network", "https://chain.invalid"]).ends(4);
+    assert!(far.err.contains("asking https://chain.invalid for its newest block ..."), "{}", far.err);
+    assert!(far.out.contains("the chain cannot be read"), "{}", far.out);
+    // Before the first leader: that is known, and may change by itself.
+    let early = gen404(folder.path(), &["leader", "--json", "--block", "5"]).ends(3);
+    assert_eq!((&early.details()["leader"], &early.details()["weights"]), (&Value::Null, &Value::Null));
+    let early = gen404(folder.path(), &["leader", "--block", "5"]).ends(3);
+    assert!(
+        early.out.contains("nobody leads at block 5: the first entry is in force from block 700000 on"),
+        "{early:?}"
+    );
 }
 
 #[test]

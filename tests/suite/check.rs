@@ -182,10 +182,16 @@ fn a_folder_is_checked_as_its_files_would_be_served() {
     let text = gen404(competition.path(), &["check", here]).ends(1);
     assert!(text.out.contains("05AA.glb is not asked for: is it 05aa.glb?"), "{}", text.out);
     assert!(text.out.contains("missing 05aa: no 05aa.glb in this folder (fetch.missing)"), "{}", text.out);
-    assert!(text.out.contains("3 of 6 files would be stored with a preview: 1 missing, 1 failed, 1 refused\n"));
+    assert!(text.out.contains("3 of 6 files would be stored with a preview: 1 missing, 1 too large, 1 refused\n"));
+    assert!(
+        text.out.contains("too large 04aa: 04aa.glb has more than 8388608 bytes (fetch.too-large)\n"),
+        "{}",
+        text.out
+    );
+    assert!(!text.out.contains("body") && !text.out.contains("fetched in"), "nothing is sent: {}", text.out);
     assert!(text.out.contains("--hotkey HOTKEY also checks its payload"), "{}", text.out);
-    let next =
-        "next: by block 800: add 1 missing file, find out why 1 file failed, fix 1 refused file; then check again";
+    let next = "next: by block 800: add 1 missing file, make 1 file smaller (at most 8388608 bytes), fix 1 refused file; then \
+         check again";
     assert!(text.out.contains(next), "{}", text.out);
     // The same bytes as `download` would have stored.
     let bytes = std::fs::read(models.path().join("00aa.glb")).unwrap();
@@ -203,6 +209,187 @@ fn a_folder_is_checked_as_its_files_would_be_served() {
     assert!(!unmade.exists());
 }
 
+/// A competition in the reveal window of round 0 (blocks 100 to 200, files by block 800), whose chain is at this block,
+/// 2026-03-01T12:00:00Z. Miner 0 has revealed in block 150, miner 1 too late, in block 250.
+fn revealing(block: u64) -> tempfile::TempDir {
+    let folder = round(&[], 1);
+    for name in ["seed.json", "prompts.txt", "submissions.json"] {
+        std::fs::remove_file(folder.path().join("rounds/0").join(name)).unwrap();
+    }
+    edit(folder.path(), "state.json", |text| text.replace("miner_generation", "open"));
+    let full = json!({"repo": "a/b", "commit": "0".repeat(40), "cdn_url": "https://cdn.example.com/x"}).to_string();
+    let at = |block: u64| json!([{"block": block, "text": full}]);
+    let chain = json!({"current_block": block, "block_times": {block.to_string(): 1_772_366_400},
+        "commitments": {hotkey(0): at(150), hotkey(1): at(250)}});
+    std::fs::write(folder.path().join("chain.json"), chain.to_string()).unwrap();
+    folder
+}
+
+/// What a miner is told, and its exit code.
+fn told(folder: &Path, miner: u8, flags: &[&str]) -> (i32, String) {
+    let models = folder_of(&[("00aa.glb", triangle_glb("a"))]);
+    let args = ["check", models.path().to_str().unwrap(), "--hotkey", &hotkey(miner)];
+    let run = gen404(folder, &[&args, flags].concat());
+    check(folder, run.code, &[&args[1..], flags].concat());
+    (run.code, run.out)
+}
+
+const CHAIN: [&str; 2] = ["--chain-file", "chain.json"];
+
+#[test]
+fn the_windows_end_is_counted_down_to_before_the_deadline() {
+    let (code, early) = told(revealing(50).path(), 0, &CHAIN);
+    assert_eq!(code, 3, "it may still be revealed: {early}");
+    let parts = [
+        "payloads count that are revealed within blocks 100 to 200: from block 100 on, in 50 blocks (about 2026-03-01 \
+         12:10",
+        "files are due by block 800, in 750 blocks",
+        "next: commit a payload that is revealed within blocks 100 to 200\n",
+    ];
+    assert!(parts.iter().all(|part| early.contains(part)), "{early}");
+    let (code, during) = told(revealing(160).path(), 0, &CHAIN);
+    assert_eq!(code, 3, "it is in, and waits for the prompts: {during}");
+    let window = during.find("payloads count that are revealed by block 200, in 40 blocks (about ").unwrap();
+    assert!(window < during.find("files are due by block 800, in 640 blocks").unwrap(), "{during}");
+    let (_, after) = told(revealing(201).path(), 0, &CHAIN);
+    assert!(!after.contains("payloads count") && after.contains("files are due by block 800"), "{after}");
+}
+
+#[test]
+fn a_miner_that_is_not_in_the_round_is_sent_to_the_next() {
+    let folder = revealing(300);
+    let (code, none) = told(folder.path(), 2, &CHAIN);
+    assert_eq!(code, 1);
+    let out = "nothing is revealed within blocks 100 to 200, and the window is over: you are not in round 0\n";
+    let next = "next: commit a payload for round 1: what is revealed from block 201 on counts for it\n";
+    assert!(none.contains(out) && none.contains(next), "{none}");
+    assert!(!none.contains("files are due"), "{none}");
+    let (_, late) = told(folder.path(), 1, &CHAIN);
+    assert!(late.contains("next: what was revealed in block 250 counts for round 1: check again"), "{late}");
+    let (code, taken) = told(folder.path(), 0, &CHAIN);
+    assert!(code == 3 && taken.contains("files are due by block 800"), "{taken}");
+    // After the last round there is no next one.
+    edit(folder.path(), "config.json", |text| text.replace("2026-04-01", "2026-03-01"));
+    let (_, last) = told(folder.path(), 2, &CHAIN);
+    assert!(last.contains(out) && !last.contains("next:"), "{last}");
+    // By what is recorded.
+    let folder = round(&["https://cdn.example/a".to_owned()], 1);
+    let (code, recorded) = told(folder.path(), 5, &["--block", "300", "--now", "2026-03-01T12:00:00Z"]);
+    assert!(code == 1 && recorded.contains("it takes no part in round 0"), "{recorded}");
+    assert!(
+        recorded.contains("next: commit a payload for round 1") && !recorded.contains("files are due"),
+        "{recorded}"
+    );
+}
+
+#[test]
+fn a_round_that_is_over_or_to_come_sets_no_work() {
+    let folder = round(&["https://cdn.example/a".to_owned()], 2);
+    let root = folder.path();
+    let run = |state: Value, flags: &[&str], code: i32| {
+        std::fs::write(root.join("state.json"), state.to_string()).unwrap();
+        let told = check(root, code, &[&["."], flags].concat());
+        (told["course"].clone(), gen404(root, &[&["check", "."], flags].concat()).ends(code).out)
+    };
+    let state = |round: u32, stage: &str| json!({"current_round": round, "stage": stage, "next_stage_eta": null});
+    std::fs::create_dir(root.join("rounds/1")).unwrap();
+    std::fs::copy(root.join("rounds/0/schedule.json"), root.join("rounds/1/schedule.json")).unwrap();
+    let (course, over) = run(state(1, "open"), &["--round", "0"], 1);
+    assert!(over.contains("round 0 is over (state.json: round 1 is open): nothing is taken any more"), "{over}");
+    assert!(over.contains("next: gen404 check .  # round 1 is the current one\n"), "{over}");
+    assert_eq!((course, over.contains("by block 800")), (json!("over"), false), "{over}");
+    for stage in ["finished", "finalizing"] {
+        let (_, over) = run(state(0, stage), &[], 1);
+        assert!(over.contains("round 0 is over (state.json: round 0 is"), "{over}");
+        assert!(!over.contains("next:") && !over.contains("files are due"), "{over}");
+    }
+    let (course, fetched) = run(state(0, "duels"), &[], 1);
+    assert!(fetched.contains("later uploads may be too late") && !fetched.contains("next:"), "{fetched}");
+    assert_eq!(course, "fetched");
+    let (course, to_come) = run(state(0, "miner_generation"), &["--round", "1"], 3);
+    assert!(to_come.contains("round 1 has not opened yet (state.json: round 0 is in miner_generation)"), "{to_come}");
+    assert_eq!((course, to_come.contains("files are due")), (json!("to_come"), false), "{to_come}");
+}
+
+#[test]
+fn times_are_the_chains_where_it_tells_and_estimated_elsewhere() {
+    let folder = revealing(160);
+    let (_, by_chain) = told(folder.path(), 0, &[&["--block", "180"], &CHAIN[..]].concat());
+    assert!(by_chain.contains("block 800, in 620 blocks (about 2026-03-01 14:08"), "{by_chain}");
+    assert!(!by_chain.contains("estimated"), "{by_chain}");
+    let (_, alone) = told(folder.path(), 0, &["--block", "180"]);
+    assert!(alone.contains(", in 2 h 4 min; estimated by this machine's clock)"), "{alone}");
+    let (_, given) = told(folder.path(), 0, &["--block", "180", "--now", "2026-03-02T00:00:00Z"]);
+    assert!(given.contains("(about 2026-03-02 02:04") && !given.contains("estimated"), "{given}");
+}
+
+#[test]
+fn all_faults_of_a_payload_are_told_at_once() {
+    let folder = revealing(160);
+    let wrong = json!({"repo": "no repo", "commit": "HEAD", "cdn_url": "ftp://x"}).to_string();
+    let chain = json!({"current_block": 160, "commitments": {hotkey(3): [{"block": 150, "text": wrong}]}});
+    std::fs::write(folder.path().join("chain.json"), chain.to_string()).unwrap();
+    let (_, said) = told(folder.path(), 3, &CHAIN);
+    let line = said.lines().find(|line| line.starts_with("payload refused: ")).unwrap();
+    assert!(["refused: repo: ", "; commit: ", "; cdn_url: "].iter().all(|fault| line.contains(fault)), "{line}");
+}
+
+#[test]
+fn what_lies_around_in_a_folder_is_told_in_its_own_words() {
+    let competition = round(&["https://cdn.example/x".to_owned()], 4);
+    let models = folder_of(&[
+        ("00aa.glb", triangle_glb("one")),
+        ("00aa.png", b"a preview".to_vec()),
+        ("01aa.png", b"of no model".to_vec()),
+    ]);
+    let here = models.path();
+    std::fs::create_dir(here.join("02aa.glb")).unwrap();
+    std::fs::create_dir(here.join("out")).unwrap();
+    std::fs::write(here.join("out/01aa.glb"), triangle_glb("two")).unwrap();
+    std::os::unix::net::UnixListener::bind(here.join("03aa.glb")).unwrap();
+    let args = ["check", here.to_str().unwrap()];
+    let run = gen404(competition.path(), &args).ends(1);
+    for part in [
+        "missing 02aa: 02aa.glb is a folder, not a file (fetch.missing)\n",
+        "missing 03aa: 03aa.glb is a pipe, a socket or a device, not a file (fetch.missing)\n",
+        "01aa.png is not asked for: is it 01aa.glb?\n",
+        "1 picture beside models of the same name: ignored\n",
+        "1 model in folders below, such as out/01aa.glb: ignored",
+        "limits of a file: 8 MiB (by ",
+        "; the operator's may be others)\n",
+        "next: by block 800: add 3 missing files; then check again",
+    ] {
+        assert!(run.out.contains(part), "no {part:?} in {}", run.out);
+    }
+    assert!(!run.out.contains("00aa.png"), "{}", run.out);
+    let told = check(competition.path(), 1, &args[1..]);
+    assert_eq!((&told["pictures"], &told["below"]), (&json!(1), &json!(["out/01aa.glb"])));
+    std::fs::remove_file(competition.path().join("gen404.toml")).unwrap();
+    let clone = gen404(competition.path(), &args).ends(1);
+    let limits = "limits of a file: 200 MiB (the defaults; the operator may have set others)\n";
+    assert!(clone.out.contains(limits), "{}", clone.out);
+    // Quiet: the result stays.
+    let quiet = gen404(competition.path(), &[&args[..], &["-q"]].concat()).ends(1);
+    assert_eq!((quiet.out.lines().count(), quiet.err.as_str()), (clone.out.lines().count(), ""));
+}
+
+#[test]
+fn what_is_named_and_not_there_is_a_mistake_of_the_command_line() {
+    let folder = example(false);
+    for args in [
+        &["check", ".", "--prompts", "gone.txt"][..],
+        &["check", ".", "--chain-file", "gone.json"],
+        &["check", "gone"],
+        &["check", ".", "--round", "9"],
+        &["check", ".", "--repo", "gone"],
+        &["leader", "--chain-file", "gone.json"],
+        &["render", "gone.glb"],
+    ] {
+        let run = gen404(folder.path(), args).ends(2);
+        assert!(run.err.contains("gone") || run.err.contains("round 9"), "{args:?}: {}", run.err);
+    }
+}
+
 #[test]
 fn before_the_prompts_are_known_the_files_are_held_to_the_format() {
     let folder = example(false);
@@ -211,6 +398,7 @@ fn before_the_prompts_are_known_the_files_are_held_to_the_format() {
     let here = models.path().to_str().unwrap();
     let run = gen404(folder.path(), &["check", here]).ends(3);
     assert!(run.out.contains("the prompts of round 2 are not known yet"), "{}", run.out);
+    assert!(run.out.contains("their names cannot be checked yet"), "{}", run.out);
     let told = check(folder.path(), 3, &[here]);
     assert_eq!(
         (&told["prompts"], &told["summary"]["stored"], &told["summary"]["refused"]),
@@ -234,7 +422,8 @@ fn before_the_prompts_are_known_the_files_are_held_to_the_format() {
     );
     // An earlier round, and one that is not there.
     assert_eq!(check(folder.path(), 1, &[here, "--round", "1"])["round"], 1);
-    gen404(folder.path(), &["check", here, "--round", "77"]).ends(2);
+    let to_come = gen404(folder.path(), &["check", here, "--round", "77"]).ends(2);
+    assert!(to_come.err.contains("round 77 has not opened yet: round 2 is open (state.json)"), "{}", to_come.err);
     gen404(folder.path(), &["check", "nowhere"]).ends(2);
     gen404(folder.path(), &["check", "ftp://cdn.example.com/x"]).ends(2);
     let private = gen404(folder.path(), &["check", "http://127.0.0.1/x"]).ends(2);
@@ -353,12 +542,20 @@ fn a_running_program_gets_the_verdict_of_an_audit() {
     for key in ["outcome", "checked_prompts", "failed_prompts", "failed_critical", "generation_time", "reason"] {
         assert_eq!(told["audit"][key], recorded[key], "{key}");
     }
-    let dead = gen404(
-        folder.path(),
-        &["check", models.path().to_str().unwrap(), "--pod", "http://127.0.0.1:9", "--render-service", &server.url()],
-    )
-    .ends(4);
+    let here = models.path().to_str().unwrap();
+    let dead = ["check", here, "--pod", "http://127.0.0.1:9", "--render-service", &server.url(), "--allow-private-cdn"];
+    let dead = gen404(folder.path(), &dead).ends(4);
     assert!(dead.err.contains("is not ready"), "{}", dead.err);
+    // Files that would not be stored are not compared.
+    std::fs::remove_file(models.path().join(format!("{}.glb", stem(3)))).unwrap();
+    let left = run(1, &[]);
+    assert_eq!((&left["audit"]["not_compared"], &left["audit"]["checked_prompts"]), (&json!(1), &json!(3)));
+    let told =
+        gen404(folder.path(), &[&["check"], &args(&[]).iter().map(String::as_str).collect::<Vec<_>>()[..]].concat());
+    assert!(told.out.contains("1 of 4 prompts not compared: no file of theirs would be stored"), "{}", told.out);
+    // The prompts are on this machine: the same rule as for miners' files, before anything is run.
+    let private = gen404(folder.path(), &["check", here, "--pod", &server.url(), "--distance", "pixels"]).ends(2);
+    assert!(private.err.contains("--allow-private-cdn"), "{}", private.err);
 }
 
 /// A sandbox that was played, and still serves.

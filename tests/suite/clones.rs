@@ -93,7 +93,7 @@ fn a_partial_clone_is_told_from_a_broken_claim_and_is_whole_after_one_fetch() {
             assert!(json.out.contains(&hint) || json.err.contains(&hint), "{filter}: {json:?}");
         }
         // What goes by the files alone does not miss the rest.
-        for args in [&["status"][..], &["leader"]] {
+        for args in [&["status"][..], &["leader", "--block", "710000"]] {
             assert_eq!(gen404(&folder, args).ends(0).out, gen404(served.path(), args).ends(0).out);
         }
         let packs = || std::fs::read_dir(folder.join(".git/objects/pack")).unwrap().count();

@@ -116,6 +116,6 @@ fn the_environment_names_the_competition_and_a_flag_overrides_it() {
     let dir = folder.path().to_str().unwrap();
     assert!(run(&["status"], dir).ends(0).out.starts_with("example: round 2"));
     assert!(run(&["status", "--repo", dir], "/nowhere").ends(0).out.starts_with("example: round 2"));
-    assert!(run(&["status"], "/nowhere").ends(1).err.contains("/nowhere: no such folder"));
+    assert!(run(&["status"], "/nowhere").ends(2).err.contains("/nowhere: no such folder"));
     assert!(run(&["status"], "").ends(1).err.contains("no competition here or above"));
 }

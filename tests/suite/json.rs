@@ -253,11 +253,12 @@ fn what_needs_no_round_answers_as_its_schema_says() {
     };
     ran(0, &["status"]);
     ran(0, &["status", "--block", "714400", "--now", "2026-03-04T08:00:00Z"]);
-    ran(0, &["leader"]);
+    ran(2, &["leader"]);
+    ran(0, &["leader", "--block", "714400"]);
     assert_eq!(ran(0, &["verify"])["commit"], Value::Null);
     ran(0, &["man"]);
     assert!(ran(0, &["completions", "bash"])["details"]["text"].as_str().unwrap().contains("_gen404"));
-    let drawn = ran(1, &["render", "a.glb", "bad.glb", "gone.glb", "--size", "32", "-o", "out"]);
+    let drawn = ran(2, &["render", "a.glb", "bad.glb", "gone.glb", "--size", "32", "-o", "out"]);
     assert_eq!(drawn["files"], json!(["out/a.png"]));
     ran(0, &["distance", "out/a.png", "out/a.png", "--distance", "pixels"]);
     let dry =
@@ -272,7 +273,7 @@ fn what_needs_no_round_answers_as_its_schema_says() {
     let early = ran(3, &["duel"]);
     assert_eq!((&early["error"], early["waits"].as_array().unwrap().len()), (&Value::Null, 1), "{early:#}");
     ran(3, &["baseline"]);
-    ran(1, &["status", "--repo", "nowhere"]);
+    ran(2, &["status", "--repo", "nowhere"]);
     check("error", &gen404(here, &["--json", "nonsense"]).ends(2).json());
     check("error", &gen404(here, &["status", "--json", "--block", "x"]).ends(2).json());
 }

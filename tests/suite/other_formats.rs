@@ -153,8 +153,8 @@ fn leader_reads_either_layout() {
 #[test]
 fn status_of_threejs_says_what_is_open() {
     let folder = threejs();
-    for command in ["status", "leader"] {
-        crate::json::check(command, &gen404(folder.path(), &[command, "--json"]).ends(0).json());
+    for (command, code) in [("status", 0), ("leader", 2)] {
+        crate::json::check(command, &gen404(folder.path(), &[command, "--json"]).ends(code).json());
     }
     let run = gen404(folder.path(), &["verify", "--chain", "--objects"]).ends(0);
     for part in ["a node keeps a hotkey's last ten", "has no SHA256SUMS", "drawn by its own render service"] {

@@ -415,7 +415,9 @@ fn miners_of_splats_and_modules_have_pages_too() {
     let files = report(folder.path(), &[]);
     let miner = crate::formats::make_threejs::hotkey;
     let page = text(&files[Path::new(&format!("miners/{}.html", miner(1)))]);
-    for part in ["It took part in 1 round and won none.", "miner/program", "challenged leader", "defended against"] {
+    for part in
+        ["It took part in 1 round and did not win it.", "miner/program", "challenged leader", "defended against"]
+    {
         assert!(page.contains(part), "no {part:?} in {page}");
     }
     let index = &files[Path::new("index.html")];

@@ -147,6 +147,9 @@ fn a_miner_has_a_page_of_its_own() {
     ] {
         assert!(winner.contains(part), "no {part:?} in {winner}");
     }
+    // Links alone: the pictures are on someone's server.
+    assert!(page("basalt").matches(">prompt</a>").count() >= 24, "each file has its prompt");
+    assert!(winner.contains("rank 1 of "), "{winner}");
     assert!(text(page("mirage")).contains("Audit rejected Non-critical mismatches (10) exceed tolerance (6)"));
     let match_page = format!("href=\"../round-0/leader_{}.html\"", hotkey("basalt"));
     assert!(page("basalt").contains(&match_page), "no link to a match");

@@ -9,13 +9,21 @@ use crate::model::generation_audits::AuditOutcome;
 use crate::rules::Thresholds;
 use crate::ui::Report;
 
-/// Tells of the verdict, and how near its bounds it is.
-pub(super) fn tell(audit: &ForetoldAudit, limits: &Thresholds, report: &mut Report) {
+/// Tells of the verdict, and how near its bounds it is. So many prompts were not compared, since their files would not be
+/// stored with a preview.
+pub(super) fn tell(audit: &ForetoldAudit, not_compared: usize, limits: &Thresholds, report: &mut Report) {
     let mut prompts: Vec<&AuditedPrompt> = audit.prompts.iter().collect();
     prompts.sort_by_key(|prompt| !prompt.mismatch);
     for prompt in &prompts {
         let (colour, mark) = if prompt.mismatch { ("31", "mismatch ") } else { ("32", "match ") };
         report.say_marked(colour, mark, format!("{}: {}", prompt.stem, described(prompt)));
+    }
+    if not_compared > 0 {
+        let all = counted(audit.prompts.len() + audit.left_out + not_compared, "prompt", "prompts");
+        report.say(format!(
+            "{not_compared} of {all} not compared: no file of theirs would be stored with a preview. An audit leaves \
+             them out, too; in the duels each one is lost, or drawn if the other side has none either"
+        ));
     }
     lines(audit, limits, report);
     let verdict = &audit.verdict;
@@ -27,6 +35,7 @@ pub(super) fn tell(audit: &ForetoldAudit, limits: &Thresholds, report: &mut Repo
         "failed_critical": verdict.failed_critical,
         "generation_time": verdict.generation_time,
         "left_out": audit.left_out,
+        "not_compared": not_compared,
         "driver": audit.driver,
         "knows_critical": audit.knows_critical,
         "limits": {

@@ -2,6 +2,7 @@
 
 mod advice;
 mod audit;
+mod dates;
 mod says;
 
 use std::path::PathBuf;
@@ -13,18 +14,24 @@ use crate::base::files;
 use crate::cli::{CheckArgs, Global};
 use crate::engine::checking::fetched::CheckedFiles;
 use crate::engine::checking::program::driver;
-use crate::engine::checking::source::{Source, prompts_of};
+use crate::engine::checking::source::{Listed, Source, prompts_of, public};
 use crate::engine::checking::{CheckJob, WorkFolder, chain};
 use crate::engine::context::{Context, Standing};
-use crate::model::ids::{Hotkey, RoundNumber};
+use crate::model::file::FileKind;
+use crate::model::ids::RoundNumber;
 use crate::model::prompts::PromptList;
 use crate::model::snapshot::Slot;
+use crate::model::stage::{CompetitionState, round_in};
 use crate::report::folder::outside;
-use crate::rules::check::{PayloadCheck, PayloadVerdict, Unasked, unasked};
+use crate::rules::chances::{Chances, Course};
+use crate::rules::check::{Unasked, unasked, without_pictures};
 use crate::rules::prompts;
 use crate::ui::{Report, Ui};
 use crate::world::distance::Distance;
+use crate::world::fetch::DownloadSettings;
 use crate::world::stop::Stop;
+
+use self::says::{FileLimits, Surplus};
 
 /// Longest list of prompts, in bytes.
 const LONGEST_LIST: u64 = files::SMALL;
@@ -32,14 +39,17 @@ const LONGEST_LIST: u64 = files::SMALL;
 pub(super) fn run(global: &Global, ui: &Ui, args: &CheckArgs, report: &mut Report) -> Result<()> {
     let context = Context { stop: Stop::on_signals()?, ..Context::open(global, ui, report)? };
     context.runs_this_format()?;
+    let state = context.store.need::<CompetitionState>(&FileKind::State)?;
     let standing = context.standing_in(args.round)?;
-    is_here(&standing, args.round)?;
+    is_here(&standing, args.round, &state)?;
     let allow_private = args.intake.allow_private_cdn || context.config.miners.allow_private_cdn;
     let source = Source::parse(&args.source, allow_private)?;
     let [previews, kept] = folders(&context, args)?;
     let known = known_prompts(&standing, args)?;
-    let names = source.names()?;
-    let prompts = known.clone().unwrap_or_else(|| prompts_of(&names, standing.files.format.model()));
+    let format = standing.files.format.model();
+    let Listed { names, below } = source.listed(format)?;
+    let (names, pictures) = without_pictures(names, format);
+    let prompts = known.clone().unwrap_or_else(|| prompts_of(&names, format));
     let hotkey = args.hotkey.clone().or_else(|| source.owner(standing.files.submissions.get()));
     let work = WorkFolder::open(kept.filter(|_| !global.dry_run))?;
     let job = CheckJob {
@@ -62,14 +72,21 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &CheckArgs, report: &mut Repor
     let written = previews.map(|folder| checked.write_previews(&folder, global.dry_run)).transpose()?;
     report.note_files(written.into_iter().flatten());
     let (unasked, more) = if known.is_some() { unasked_files(&names, &prompts, &standing) } else { Default::default() };
-    tell_files(&checked, &source, (&unasked, more), report);
-    let steps = tell_miner(&job, args, &checked, report)?;
+    tell_files(&job, &checked, &Surplus { unasked, more, pictures, below }, report);
+    let told = tell_miner(&job, args, &checked, &state, report)?;
     if let Some((url, distance)) = program {
-        audit::tell(&job.audit(url, distance, &checked)?, &standing.config.settings.limits(), report);
+        let audit = job.audit(url, distance, &checked)?;
+        let not_compared = checked.files.len().saturating_sub(checked.counts()[0]);
+        audit::tell(&audit, not_compared, &standing.config.settings.limits(), report);
     }
-    steps.into_iter().for_each(|step| report.say_next(step));
+    told.steps.into_iter().for_each(|step| report.say_next(step));
     if known.is_none() {
-        wait_for_prompts(&standing, &source, report);
+        match told.course {
+            Course::Over => report.say(format!("round {round} has no prompts: files were held to the format alone")),
+            // To a miner that is not in the round, they do not matter.
+            _ if told.is_out => {}
+            _ => wait_for_prompts(&standing, &source, report),
+        }
     }
     Ok(())
 }
@@ -93,7 +110,11 @@ fn program<'a>(
     match (knows_prompts, job.seed) {
         (false, _) => too_early("the prompts' images (--prompts FILE names others)"),
         (true, None) => too_early("a seed (--seed N gives another one)"),
-        (true, Some(_)) => Ok(Some((url, driver(job, &args.distance)?))),
+        (true, Some(_)) => {
+            // The program is given the prompts' pictures.
+            job.prompts.0.iter().try_for_each(|prompt| public(prompt.url(), job.allow_private).map(drop))?;
+            Ok(Some((url, driver(job, &args.distance)?)))
+        }
     }
 }
 
@@ -103,7 +124,7 @@ fn wait_for_prompts(standing: &Standing, source: &Source, report: &mut Report) {
     let drawn = standing.files.schedule.get().map(|schedule| schedule.latest_reveal_block);
     let drawn = drawn.map(|block| format!(" (they are drawn from block {block} on)")).unwrap_or_default();
     let meanwhile = match source {
-        Source::Folder(_) => "files are held to the format alone",
+        Source::Folder(_) => "files are held to the format alone, and their names cannot be checked yet",
         Source::Server(_) => "nothing was fetched, since a server has no list of its files",
     };
     let hint = "--prompts FILE names a list to check against, such as an earlier round's prompts.txt";
@@ -114,19 +135,21 @@ fn wait_for_prompts(standing: &Standing, source: &Source, report: &mut Report) {
 }
 
 /// Fails unless the round that was asked for has begun.
-fn is_here(standing: &Standing, asked: Option<RoundNumber>) -> Result<()> {
-    match asked {
-        Some(round) if standing.files.schedule.is_missing() => {
-            Err(Error::usage(format!("round {round} is not here: rounds/{round}/schedule.json is missing")))
+fn is_here(standing: &Standing, asked: Option<RoundNumber>, now: &CompetitionState) -> Result<()> {
+    match asked.filter(|_| standing.files.schedule.is_missing()) {
+        Some(round) if round > now.current_round => {
+            let now = round_in(now.current_round, now.stage);
+            Err(Error::usage(format!("round {round} has not opened yet: {now} (state.json)")))
         }
-        _ => Ok(()),
+        Some(round) => Err(Error::usage(format!("round {round} is not here: rounds/{round}/schedule.json is missing"))),
+        None => Ok(()),
     }
 }
 
 /// The prompts to check against: those named, else those of the round; `None` until they are drawn.
 fn known_prompts(standing: &Standing, args: &CheckArgs) -> Result<Option<PromptList>> {
     if let Some(path) = &args.prompts {
-        let list = prompts::pool(&files::need(path, LONGEST_LIST)?);
+        let list = prompts::pool(&files::named(path, LONGEST_LIST)?);
         return list.map(Some).map_err(|why| Error::usage(format!("{}: {why}", path.display())));
     }
     match &standing.files.prompts {
@@ -143,28 +166,47 @@ fn unasked_files(names: &[String], prompts: &PromptList, standing: &Standing) ->
     unasked(names, &prompts.stems().collect::<Vec<_>>(), standing.files.format.model())
 }
 
-fn tell_files(checked: &CheckedFiles, source: &Source, (unasked, more): (&[Unasked], usize), report: &mut Report) {
-    report.detail(says::files(checked, unasked, more));
-    says::file_lines(checked, source, (unasked, more), report);
+fn tell_files(job: &CheckJob<'_>, checked: &CheckedFiles, surplus: &Surplus, report: &mut Report) {
+    let limits = job.context.config.download.limits();
+    let are_set = limits != DownloadSettings::default().limits();
+    let limits = FileLimits { limits, settings: report.basis.settings.clone().filter(|_| are_set) };
+    report.detail(says::files(checked, surplus, &limits));
+    says::file_lines(checked, job.source, surplus, &limits, report);
     let [_, refused, failed] = checked.counts();
     if refused + failed > 0 {
         report.fails(Kind::Failed);
     }
 }
 
-/// Tells of the deadline and, for a known miner, of its payload and its build. Returns what to do about it all.
+/// How far the round is, whether the miner is out of it, and what to do about it all.
+struct Told {
+    course: Course,
+    is_out: bool,
+    steps: Vec<String>,
+}
+
+/// Tells of the dates and, for a known miner, of its payload and its build. Returns what to do about it all.
 fn tell_miner(
     job: &CheckJob<'_>,
     args: &CheckArgs,
     checked: &CheckedFiles,
+    state: &CompetitionState,
     report: &mut Report,
-) -> Result<Vec<String>> {
+) -> Result<Told> {
     let CheckJob { context, standing, source, .. } = job;
-    let (moment, unknown) = context.sighted(&args.moment)?;
-    let block = moment.map(|moment| moment.block);
-    let deadline = says::deadline(standing, moment, report);
-    let mut steps = Vec::new();
-    steps.extend(advice::of_files(checked, source, standing, block));
+    let round = standing.state.current_round;
+    let (sighted, unknown) = context.sighted_by_chain(&args.moment)?;
+    let moment = sighted.map(|sighted| sighted.moment);
+    let payload_of = |hotkey| chain::payload(context, standing, hotkey, &args.moment.chain, &args.intake);
+    let revealed = job.hotkey.map(payload_of).transpose()?.flatten();
+    let chances = Chances {
+        course: Course::of(round, state, &standing.files),
+        files: &standing.files,
+        now: moment.map(|moment| moment.block),
+        miner: job.hotkey.map(|hotkey| (hotkey, revealed.as_ref())),
+    };
+    let dated = dates::tell(standing, state, &chances, sighted, report);
+    report.detail(dated);
     let (mut payload, mut build) = (Value::Null, Value::Null);
     match job.hotkey {
         None => report.say("the miner is not known: --hotkey HOTKEY also checks its payload and its image build"),
@@ -172,24 +214,19 @@ fn tell_miner(
             if moment.is_none() {
                 context.ui.detail(&format!("block unknown: {unknown}"));
             }
-            let revealed = chain::payload(context, standing, hotkey, &args.moment.chain, &args.intake)?;
-            payload = says::payload(standing, hotkey, source, revealed.as_ref(), report);
+            payload = says::payload(standing, hotkey, source, &chances, report);
             build = says::build(standing, hotkey, revealed.as_ref(), report);
-            steps.extend(advice::of_payload(revealed.as_ref(), standing, block));
-            if !is_in(standing, hotkey, revealed.as_ref()) {
+            if !chances.is_in() {
                 report.fails(Kind::Failed);
             }
         }
     }
-    report.detail(json!({ "deadline": deadline, "payload": payload, "build": build, "audit": null }));
-    Ok(steps)
-}
-
-/// Does the miner take part, as far as is known?
-fn is_in(standing: &Standing, hotkey: &Hotkey, revealed: Option<&PayloadCheck>) -> bool {
-    match standing.files.seed.is_missing() {
-        true => revealed.is_none_or(|check| matches!(check.verdict, PayloadVerdict::Taken(_))),
-        // Once the seed is drawn, what is recorded counts, whatever is revealed.
-        false => standing.files.submissions.get().is_some_and(|all| all.contains_key(hotkey)),
-    }
+    report.detail(json!({ "payload": payload, "build": build, "audit": null }));
+    let most_bytes = context.config.download.limits().body;
+    let steps = [
+        advice::of_files(checked, source, &chances, most_bytes),
+        advice::of_payload(revealed.as_ref(), standing, &chances, moment),
+        advice::of_another_round(&args.source, round, state),
+    ];
+    Ok(Told { course: chances.course, is_out: chances.is_out(), steps: steps.into_iter().flatten().collect() })
 }

@@ -1,34 +1,77 @@
 //! What is told of files, payload and build: as JSON and as lines.
 
-use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use crate::base::text::{counted, time};
+use crate::base::text::counted;
 use crate::engine::checking::fetched::CheckedFiles;
 use crate::engine::checking::source::Source;
 use crate::engine::context::Standing;
+use crate::model::format::ModelFormat;
 use crate::model::ids::{Hotkey, PromptStem};
-use crate::model::refusals::{MISSING, meaning};
+use crate::model::refusals::{CONNECTION, MISSING, TOO_LARGE, meaning};
 use crate::model::submissions::Submission;
+use crate::rules::chances::Chances;
 use crate::rules::check::{
-    CheckedFile, PayloadCheck, PayloadVerdict, SeenReveal, TimedFetch, Unasked, duplicates, file_name, worst_first,
+    CheckedFile, MOST_UNASKED, PayloadCheck, PayloadVerdict, SeenReveal, TimedFetch, Unasked, duplicates, file_name,
+    worst_first,
 };
 use crate::rules::download::{FetchOutcome, refusal};
 use crate::rules::regeneration::record::NO_IMAGE;
 use crate::rules::regeneration::{ImageToRun, image_of};
-use crate::rules::succession::Moment;
 use crate::ui::Report;
+use crate::world::http::HttpLimits;
+
+/// What is in a miner's folder beside the files that the prompts ask for.
+#[derive(Debug, Default)]
+pub(super) struct Surplus {
+    pub(super) unasked: Vec<Unasked>,
+    /// Unasked files that are not listed.
+    pub(super) more: usize,
+    /// Pictures beside their models.
+    pub(super) pictures: usize,
+    /// Models in folders below.
+    pub(super) below: Vec<String>,
+}
+
+/// The limits of a file, and where they come from.
+#[derive(Debug, Clone)]
+pub(super) struct FileLimits {
+    pub(super) limits: HttpLimits,
+    /// The settings file that set them, if one is followed.
+    pub(super) settings: Option<String>,
+}
+
+impl FileLimits {
+    fn says(&self, source: &Source) -> String {
+        let seconds = match source {
+            Source::Folder(_) => String::new(),
+            Source::Server(_) => format!(" and {} s", self.limits.whole.as_secs_f64()),
+        };
+        let from = match &self.settings {
+            None => "the defaults; the operator may have set others".to_owned(),
+            Some(path) => format!("by {path}; the operator's may be others"),
+        };
+        format!("limits of a file: {} MiB{seconds} ({from})", self.limits.body >> 20)
+    }
+}
 
 /// The files, the worst first, and what stands out about them.
-pub(super) fn files(checked: &CheckedFiles, unasked: &[Unasked], more: usize) -> Value {
+pub(super) fn files(checked: &CheckedFiles, surplus: &Surplus, limits: &FileLimits) -> Value {
     let [stored, refused, failed] = checked.counts();
-    let unasked: Vec<Value> = unasked.iter().map(|one| json!({"name": one.name, "near": one.near})).collect();
+    let unasked: Vec<Value> = surplus.unasked.iter().map(|one| json!({"name": one.name, "near": one.near})).collect();
     json!({
         "files": sorted(checked).iter().map(file).collect::<Vec<_>>(),
         "summary": {"stored": stored, "refused": refused, "failed": failed, "bytes": checked.bytes()},
         "duplicates": duplicates(&checked.files),
         "unasked": unasked,
-        "more_unasked": more,
+        "more_unasked": surplus.more,
+        "pictures": surplus.pictures,
+        "below": surplus.below.iter().take(MOST_UNASKED).collect::<Vec<_>>(),
+        "limits": {
+            "bytes": limits.limits.body,
+            "seconds": limits.limits.whole.as_secs_f64(),
+            "settings": limits.settings,
+        },
     })
 }
 
@@ -67,7 +110,8 @@ fn outcome(outcome: &FetchOutcome) -> &'static str {
 pub(super) fn file_lines(
     checked: &CheckedFiles,
     source: &Source,
-    (unasked, more): (&[Unasked], usize),
+    surplus: &Surplus,
+    limits: &FileLimits,
     report: &mut Report,
 ) {
     let format = checked.outputs.format.model();
@@ -76,14 +120,12 @@ pub(super) fn file_lines(
             FetchOutcome::Stored { .. } => ("32", "stored "),
             FetchOutcome::Refused { .. } => ("33", "refused "),
             FetchOutcome::Failed { .. } if file.is_missing() => ("31", "missing "),
+            FetchOutcome::Failed { .. } if file.is_too_large() => ("31", "too large "),
             FetchOutcome::Failed { .. } => ("31", "failed "),
         };
         let what = match source {
-            // In the journal it would be what its server answers.
-            Source::Folder(_) if file.is_missing() => {
-                format!("no {} in this folder ({MISSING})", file_name(&file.stem, format))
-            }
-            _ => described(&file),
+            Source::Folder(_) => in_folder(&file, &file_name(&file.stem, format), limits),
+            Source::Server(_) => described(&file, file.fetch),
         };
         report.say_marked(colour, mark, format!("{}: {what}", file.stem));
     }
@@ -91,22 +133,52 @@ pub(super) fn file_lines(
         let stems: Vec<String> = stems.iter().map(ToString::to_string).collect();
         report.say(format!("the same bytes: {}", stems.join(", ")));
     }
-    let near = |stem: &PromptStem| format!(": is it {}?", file_name(stem, format));
-    for Unasked { name, near: meant } in unasked {
-        report.say(format!("{name} is not asked for{}", meant.as_ref().map(near).unwrap_or_default()));
-    }
-    if more > 0 {
-        report.say(format!("{} are not asked for either", counted(more, "more file", "more files")));
-    }
+    surplus_lines(surplus, format, report);
     if !checked.files.is_empty() {
+        report.say(limits.says(source));
         report.say(checked.says());
     }
 }
 
+/// What is in the folder beside the files.
+fn surplus_lines(surplus: &Surplus, format: ModelFormat, report: &mut Report) {
+    let near = |stem: &PromptStem| format!(": is it {}?", file_name(stem, format));
+    for Unasked { name, near: meant } in &surplus.unasked {
+        report.say(format!("{name} is not asked for{}", meant.as_ref().map(near).unwrap_or_default()));
+    }
+    if surplus.more > 0 {
+        report.say(format!("{} are not asked for either", counted(surplus.more, "more file", "more files")));
+    }
+    if surplus.pictures > 0 {
+        let pictures = counted(surplus.pictures, "picture", "pictures");
+        report.say(format!("{pictures} beside models of the same name: ignored"));
+    }
+    if let Some(first) = surplus.below.first() {
+        let models = counted(surplus.below.len(), "model", "models");
+        report.say(format!("{models} in folders below, such as {first}: ignored, put them into the folder itself"));
+    }
+}
+
+/// As [`described`], of a file in a folder, where nothing is sent: its size against the limit, what cannot be read.
+fn in_folder(file: &CheckedFile, name: &str, limits: &FileLimits) -> String {
+    match &file.outcome {
+        FetchOutcome::Failed { reason, .. } if file.is_missing() && reason.starts_with("status ") => {
+            // In the journal it would be what its server answers.
+            format!("no {name} in this folder ({MISSING})")
+        }
+        FetchOutcome::Failed { reason, .. } if file.is_missing() => format!("{name} is {reason} ({MISSING})"),
+        FetchOutcome::Failed { .. } if file.is_too_large() => {
+            format!("{name} has more than {} bytes ({TOO_LARGE})", limits.limits.body)
+        }
+        FetchOutcome::Failed { reason, code } if code == CONNECTION => reason.clone(),
+        _ => described(file, None),
+    }
+}
+
 /// Why it is refused, or what it took.
-fn described(file: &CheckedFile) -> String {
+fn described(file: &CheckedFile, fetch: Option<TimedFetch>) -> String {
     let size = file.arrived.as_ref().map(|arrived| counted(arrived.size, "byte", "bytes"));
-    let fetched = file.fetch.map(|TimedFetch { seconds, retries }| match retries {
+    let fetched = fetch.map(|TimedFetch { seconds, retries }| match retries {
         0 => format!("fetched in {seconds:.2} s"),
         retries => format!("fetched in {seconds:.2} s after {}", counted(retries, "retry", "retries")),
     });
@@ -127,49 +199,19 @@ fn described(file: &CheckedFile) -> String {
     }
 }
 
-/// The deadline, and how far it is.
-pub(super) fn deadline(standing: &Standing, moment: Option<Moment>, report: &mut Report) -> Value {
-    let now = moment.map(|moment| moment.block);
-    let Some(schedule) = standing.files.schedule.get() else { return Value::Null };
-    let block = schedule.generation_deadline_block;
-    let passed = now.map(|now| now >= block);
-    let left = now.map(|now| block.0.saturating_sub(now.0));
-    let how_far = match (passed, left) {
-        (Some(true), _) => format!("the deadline, block {block}, has passed: later uploads may be too late"),
-        (_, Some(left)) => {
-            let at = moment.and_then(|moment| Some((moment.time_of(block)?, moment.now)));
-            let about =
-                at.map(|(at, now)| format!(" (about {}, in {})", time(at), until(at - now))).unwrap_or_default();
-            format!("files are due by block {block}, in {}{about}", counted(left, "block", "blocks"))
-        }
-        _ => format!("files are due by block {block}"),
-    };
-    report.say(how_far);
-    json!({ "block": block, "now": now, "passed": passed, "left": left })
-}
-
-/// `2 h 30 min`.
-fn until(time: TimeDelta) -> String {
-    let minutes = time.num_minutes().max(0);
-    match (minutes / 60, minutes % 60) {
-        (0, minutes) => format!("{minutes} min"),
-        (hours, 0) => format!("{hours} h"),
-        (hours, minutes) => format!("{hours} h {minutes} min"),
-    }
-}
-
 /// What is revealed and recorded of the miner.
 pub(super) fn payload(
     standing: &Standing,
     hotkey: &Hotkey,
     source: &Source,
-    revealed: Option<&PayloadCheck>,
+    chances: &Chances<'_>,
     report: &mut Report,
 ) -> Value {
+    let revealed = chances.miner.and_then(|(_, revealed)| revealed);
     let recorded = standing.files.submissions.get().and_then(|all| all.get(hotkey));
     let in_force = revealed.and_then(PayloadCheck::in_force);
     if let Some(check) = revealed {
-        payload_lines(standing, check, report);
+        payload_lines(standing, check, chances.is_out(), report);
     }
     let round = standing.state.current_round;
     report.say(match recorded {
@@ -200,7 +242,9 @@ pub(super) fn payload(
     })
 }
 
-fn payload_lines(standing: &Standing, check: &PayloadCheck, report: &mut Report) {
+fn payload_lines(standing: &Standing, check: &PayloadCheck, is_out: bool, report: &mut Report) {
+    let round = standing.state.current_round;
+    let out = if is_out { format!(", and the window is over: you are not in round {round}") } else { String::new() };
     for seen in &check.reveals {
         let counts = if seen.counts { "" } else { ", outside the window" };
         report.say(format!("revealed in block {}{counts}: {}", seen.block, seen.text));
@@ -208,12 +252,12 @@ fn payload_lines(standing: &Standing, check: &PayloadCheck, report: &mut Report)
     check.notes.iter().for_each(|note| report.say(format!("ignored: {note}")));
     match &check.verdict {
         PayloadVerdict::Taken(submission) => report.say(format!("payload taken: {}", shown(submission))),
-        PayloadVerdict::Refused(reason) => report.say(format!("payload refused: {reason}")),
+        PayloadVerdict::Refused(reason) => report.say(format!("payload refused: {reason}{out}")),
         PayloadVerdict::Outside => {
             let window = standing.files.schedule.get().map(|schedule| {
                 format!("blocks {} to {}", schedule.earliest_reveal_block, schedule.latest_reveal_block)
             });
-            report.say(format!("nothing is revealed within {}", window.unwrap_or_default()));
+            report.say(format!("nothing is revealed within {}{out}", window.unwrap_or_default()));
         }
     }
 }
@@ -259,15 +303,4 @@ pub(super) fn build(
         "commit": build.commit,
         "is_of_submission": is_of_submission,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_is_in_hours_and_minutes() {
-        let said = [0, 12, 60, 150, -3].map(|minutes| until(TimeDelta::minutes(minutes)));
-        assert_eq!(said, ["0 min", "12 min", "1 h", "2 h 30 min", "0 min"]);
-    }
 }

@@ -168,6 +168,6 @@ fn leader(args: &InitArgs) -> Result<LeaderEntry> {
 /// # Errors
 /// It cannot be read, or a line is no URL of an image.
 pub(super) fn read_pool(path: &Path) -> Result<PromptList> {
-    let bytes = files::need(path, FileKind::Pool.largest())?;
+    let bytes = files::named(path, FileKind::Pool.largest())?;
     prompts::pool(&bytes).map_err(|why| Error::file(path, why))
 }

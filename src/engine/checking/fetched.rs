@@ -34,6 +34,14 @@ pub(crate) struct CheckedFiles {
     pub(crate) store: PreviewStore,
 }
 
+/// How many files did not arrive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Failed {
+    pub(crate) missing: usize,
+    pub(crate) too_large: usize,
+    pub(crate) other: usize,
+}
+
 /// What a run of the pipeline told.
 #[derive(Default)]
 struct Told {
@@ -169,8 +177,8 @@ impl CheckedFiles {
 
     /// In words: how many files would be stored with a preview, and why the others would not.
     pub(crate) fn says(&self) -> String {
-        let ([stored, refused, failed], missing) = (self.counts(), self.missing());
-        let others = [(missing, "missing"), (failed.saturating_sub(missing), "failed"), (refused, "refused")];
+        let ([stored, refused, _], Failed { missing, too_large, other }) = (self.counts(), self.failed());
+        let others = [(missing, "missing"), (too_large, "too large"), (other, "failed"), (refused, "refused")];
         let others = others.into_iter().filter(|(count, _)| *count > 0).map(|(count, why)| format!("{count} {why}"));
         let others = others.collect::<Vec<_>>().join(", ");
         let others = if others.is_empty() { others } else { format!(": {others}") };
@@ -178,9 +186,12 @@ impl CheckedFiles {
         format!("{stored} of {all} would be stored with a preview{others}")
     }
 
-    /// Files that are not there.
-    pub(crate) fn missing(&self) -> usize {
-        self.files.iter().filter(|file| file.is_missing()).count()
+    /// The files that did not arrive, by what their miner can do about it.
+    pub(crate) fn failed(&self) -> Failed {
+        let count = |is: fn(&CheckedFile) -> bool| self.files.iter().filter(|file| is(file)).count();
+        let (missing, too_large) = (count(CheckedFile::is_missing), count(CheckedFile::is_too_large));
+        let [_, _, failed] = self.counts();
+        Failed { missing, too_large, other: failed.saturating_sub(missing + too_large) }
     }
 
     /// Files stored with a preview, refused, and failed, the missing ones among them.

@@ -40,14 +40,7 @@ impl Source {
             let refused = Error::usage(format!("{text}: {what}"));
             return Err(if is_there { refused.hint("for one model: gen404 render FILE") } else { refused });
         }
-        let refused = |why| Error::usage(format!("{}: {why}", shown_url(text)));
-        match (check_cdn_url(text, allow_private), check_cdn_url(text, true)) {
-            (Ok(url), _) => Ok(Source::Server(url)),
-            (Err(why), Ok(_)) => Err(refused(why).hint(
-                "miners' hosts must be public; --allow-private-cdn, or allow_private_cdn under [miners], lifts that",
-            )),
-            (Err(why), Err(_)) => Err(refused(why)),
-        }
+        public(text, allow_private).map(Source::Server)
     }
 
     /// The base of the files' URLs, as in a submission.
@@ -70,12 +63,20 @@ impl Source {
     ///
     /// # Errors
     /// The folder cannot be listed.
-    pub(crate) fn names(&self) -> Result<Vec<String>> {
-        let Source::Folder(folder) = self else { return Ok(Vec::new()) };
-        let entries = files::list(folder)?.into_iter().filter(|entry| !entry.path().is_dir());
-        let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-        names.sort();
-        Ok(names)
+    pub(crate) fn listed(&self, format: ModelFormat) -> Result<Listed> {
+        let Source::Folder(folder) = self else { return Ok(Listed::default()) };
+        let (folders, own): (Vec<_>, Vec<_>) =
+            files::list(folder)?.into_iter().partition(|entry| entry.path().is_dir());
+        let mut listed = Listed { names: own.iter().map(name_of).collect(), below: Vec::new() };
+        for folder in folders {
+            // One that cannot be listed holds nothing that anyone would miss.
+            let models = files::list(&folder.path()).unwrap_or_default();
+            let models = models.iter().map(name_of).filter(|name| stem_of(name, format).is_some());
+            listed.below.extend(models.map(|name| format!("{}/{name}", name_of(&folder))));
+        }
+        listed.names.sort();
+        listed.below.sort();
+        Ok(listed)
     }
 
     /// The miner that submitted this URL, if one did.
@@ -89,11 +90,41 @@ impl Source {
     }
 }
 
+/// The URL, by the rules for those of miners.
+///
+/// # Errors
+/// The rules refuse it. A hint says what lifts the one against hosts that are not public.
+pub(crate) fn public(text: &str, allow_private: bool) -> Result<String> {
+    let refused = |why| Error::usage(format!("{}: {why}", shown_url(text)));
+    match (check_cdn_url(text, allow_private), check_cdn_url(text, true)) {
+        (Ok(url), _) => Ok(url),
+        (Err(why), Ok(_)) => Err(refused(why)
+            .hint("hosts must be public; --allow-private-cdn, or allow_private_cdn under [miners], lifts that")),
+        (Err(why), Err(_)) => Err(refused(why)),
+    }
+}
+
+/// The names in a miner's folder.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Listed {
+    /// The files in it.
+    pub(crate) names: Vec<String>,
+    /// The models in folders below it, which no URL reaches.
+    pub(crate) below: Vec<String>,
+}
+
+fn name_of(entry: &std::fs::DirEntry) -> String {
+    entry.file_name().to_string_lossy().into_owned()
+}
+
+/// What stands before the extension of a model's name.
+fn stem_of(name: &str, format: ModelFormat) -> Option<&str> {
+    name.strip_suffix(format.extension())?.strip_suffix('.')
+}
+
 /// The prompts that the files in a folder would answer: one for each file of the format. Their images are not known.
 pub(crate) fn prompts_of(names: &[String], format: ModelFormat) -> PromptList {
-    let stem = |name: &String| -> Option<PromptStem> {
-        name.strip_suffix(format.extension())?.strip_suffix('.')?.parse().ok()
-    };
+    let stem = |name: &String| -> Option<PromptStem> { stem_of(name, format)?.parse().ok() };
     // A URL is what names a prompt; nothing is fetched from this one.
     let prompt = |stem: PromptStem| {
         let prompt = Prompt::new(&format!("https://prompts.invalid/{stem}.png")).ok()?;

@@ -120,7 +120,7 @@ impl Receipt {
     /// # Errors
     /// The file cannot be read, or is none.
     pub(crate) fn read(path: &Path) -> Result<Receipt> {
-        let bytes = files::need(path, MOST_BYTES)?;
+        let bytes = files::named(path, MOST_BYTES)?;
         let other = || Error::usage(format!("{}: not a receipt of this gen404 ({FORM})", path.display()));
         let Strict(value) = serde_json::from_slice(&bytes).map_err(|e| other().because(e))?;
         if value.get("schema").and_then(Value::as_str) != Some(FORM) {

@@ -15,8 +15,8 @@ use crate::world::git::Git;
 /// # Errors
 /// A file cannot be read, or the list makes no sense.
 pub(crate) fn signers(list: &Path, revoked: Option<&Path>) -> Result<Signers> {
-    let revoked = revoked.map(|path| files::need(path, files::SMALL)).transpose()?;
-    let bytes = files::need(list, files::SMALL)?;
+    let revoked = revoked.map(|path| files::named(path, files::SMALL)).transpose()?;
+    let bytes = files::named(list, files::SMALL)?;
     Signers::parse(bytes, revoked).map_err(|why| {
         let refused = Error::usage(format!("--signers {}: {why}", list.display()));
         refused.hint("git's form, one signer a line: NAME ssh-ed25519 AAAA... (man ssh-keygen, ALLOWED SIGNERS)")

@@ -87,7 +87,7 @@ impl FileChain {
     /// # Errors
     /// The file is missing or does not have the documented form.
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        let bytes = files::need(path, files::SMALL)?;
+        let bytes = files::named(path, files::SMALL)?;
         Self::parse(path, &bytes)
     }
 

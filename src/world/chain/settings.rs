@@ -155,10 +155,14 @@ impl ChainSettings {
     /// The same for a quick look: nodes on this machine are asked once, since one that is not there stays away.
     #[must_use]
     pub fn at_a_glance(self) -> Self {
+        if self.is_local() { ChainSettings { attempts: 1, ..self } } else { self }
+    }
+
+    /// Are all its nodes on this machine?
+    #[must_use]
+    pub(crate) fn is_local(&self) -> bool {
         let networks = self.network.as_ref().map(Networks::list).unwrap_or_default();
-        let endpoints = Endpoints::of(&networks, &[]);
-        let local = endpoints.is_ok_and(|found| found.nodes.iter().all(NodeUrl::is_local));
-        if local { ChainSettings { attempts: 1, ..self } } else { self }
+        Endpoints::of(&networks, &[]).is_ok_and(|found| found.nodes.iter().all(NodeUrl::is_local))
     }
 
     /// Opens the chain; `None` if none is named. No node is asked yet.

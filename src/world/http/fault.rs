@@ -4,7 +4,10 @@ use super::retry::Failure;
 use crate::model::refusals::{ADDRESS, CONNECTION, ENCODED, MISSING, REDIRECT, SLOW, STATUS, TOO_LARGE};
 
 /// How the reasons of this module begin, and their codes. What a server says never stands at the beginning.
-const BEGINNINGS: [(&str, &str); 7] = [
+const BEGINNINGS: [(&str, &str); 9] = [
+    // No server has a file where a folder has none.
+    (Failure::A_FOLDER, MISSING),
+    (Failure::NO_FILE, MISSING),
     ("the body is longer than ", TOO_LARGE),
     ("slower than ", SLOW),
     ("no answer in time ", SLOW),
@@ -15,6 +18,11 @@ const BEGINNINGS: [(&str, &str); 7] = [
 ];
 
 impl Failure {
+    /// In a miner's own folder, a folder has the name of the file.
+    pub(in crate::world) const A_FOLDER: &str = "a folder, not a file";
+    /// A pipe, a socket or a device has.
+    pub(in crate::world) const NO_FILE: &str = "a pipe, a socket or a device, not a file";
+
     /// The code of this failure to fetch a miner's file.
     #[must_use]
     pub fn code(&self) -> &'static str {
