@@ -76,9 +76,14 @@ fn a_program_under_two_hotkeys_is_found_by_source_image_and_leader() {
     let found = findings(folder.path(), &[]);
     let programs = of(&found, "copies.programs");
     assert_eq!(programs.len(), 2, "{programs:#?}");
-    assert!(programs[0].subject.ends_with("miner/0 and miner/1 at 0000000") && programs[0].detail.contains(&hotkey(1)));
-    assert!(programs[1].subject.ends_with(&hotkey(3)), "{programs:#?}");
-    assert!(programs[1].detail.contains(&format!("the program of {}, leader from block 0", hotkey(255))));
+    assert!(
+        programs[0].subject.ends_with("miner/0 and miner/1 at 0000000")
+            && programs[0].detail.contains(&hotkey(1)[..10])
+    );
+    assert!(programs[1].subject.ends_with("base/leader at fffffff"), "{programs:#?}");
+    let [own, leader] = [3, 255].map(|number| hotkey(number)[..10].to_owned());
+    let led = format!("submitted by {own}; the program of {leader}, leader from block 0");
+    assert_eq!(programs[1].detail, led);
     // One image, of different sources.
     let build = |n: u8, image: &str| {
         let (repo, commit) = (format!("miner/{n}"), format!("{n:040x}"));
