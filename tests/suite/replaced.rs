@@ -147,7 +147,7 @@ fn a_build_that_was_in_use_is_told() {
     });
     let failed = commit(folder, "Update build statuses for round 0");
     let told = one(folder, &failed, builds, "warn");
-    let line = format!("the build of {} was success of miner/0 at 0000000 (img:0), and is now failure of", hotkey(0));
+    let line = format!("the build of {} was success (img:0), and is now failure", hotkey(0));
     assert!(told.contains(&line), "{told}");
     // A build that is still awaited has to change.
     change(folder, builds, |builds| builds[hotkey(1)]["status"] = json!("in_progress"));
@@ -196,12 +196,13 @@ fn another_audit_says_so_in_its_commit() {
     let key = hotkey(0);
     commits(folder, &services, &["audit", "--only", &key, "--retry", "--commit"]);
     let subject = git(folder, &["log", "-1", "--format=%s"]);
-    assert_eq!(subject.trim(), format!("Audit again for round 0, miner {}: rejected, now passed", &key[..10]));
+    let expected = format!("Audit again for round 0, miner {}: rejected, now passed", &key[..10]);
+    assert!(subject.starts_with(&expected), "{subject}");
     let commit = git(folder, &["rev-parse", "HEAD"])[..10].to_owned();
     let told = one(folder, &commit, AUDITS, "warn");
     assert!(told.contains("and is now passed (3 checked") && told.contains("the commit says that it was"), "{told}");
     let told = one(folder, &commit, &format!("rounds/0/{key}/generated.json"), "warn");
-    assert!(told.starts_with("3 outputs changed, though there was a verdict on them: "), "{told}");
+    assert!(told.starts_with("3 outputs changed, though there was a verdict: "), "{told}");
     assert!(kept(folder).iter().all(|found| found.status == "warn"), "an honest operator fails nothing");
 }
 

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use super::{CheckStatus, Claim};
 use crate::base::hex;
-use crate::base::text::cut;
+use crate::base::text::{counted, cut};
 use crate::model::builds::{Build, BuildStatus, Builds};
 use crate::model::generation_audits::{AuditOutcome, GenerationAudits};
 use crate::model::ids::Hotkey;
@@ -49,19 +49,31 @@ pub(super) fn verdicts(old: &GenerationAudits, new: &GenerationAudits, again: im
     changed.map(line).collect()
 }
 
-/// Builds that were done, and are others now.
+/// Builds that were done, and are others now. Where images moved to another registry, all of them are one line.
 pub(super) fn builds(old: &Builds, new: &Builds) -> Vec<Objection> {
     let done = old.iter().filter(|(_, build)| !matches!(build.status, BuildStatus::Pending | BuildStatus::InProgress));
     let changed = done.filter_map(|(hotkey, was)| Some((hotkey, was, new.get(hotkey).filter(|is| *is != was)?)));
-    let line = |(hotkey, was, is): (&Hotkey, &Build, &Build)| {
-        (CheckStatus::Warn, format!("the build of {hotkey} was {}, and is now {}", built(was), built(is)))
+    let (moved, others): (Vec<_>, Vec<_>) =
+        changed.partition(|(_, was, is)| was.status == is.status && same_source(was, is));
+    let line = |(hotkey, was, is): &(&Hotkey, &Build, &Build)| {
+        let source = !same_source(was, is);
+        format!("the build of {hotkey} was {}, and is now {}", built(was, source), built(is, source))
     };
-    changed.map(line).collect()
+    let first = moved.first().map(line).map(|first| match moved.len() {
+        1 => first,
+        number => format!("{number} builds have another image: {first}, and so on"),
+    });
+    others.iter().map(line).chain(first).map(|text| (CheckStatus::Warn, text)).collect()
 }
 
-fn built(build: &Build) -> String {
+fn same_source(one: &Build, other: &Build) -> bool {
+    (&one.repo, &one.commit) == (&other.repo, &other.commit)
+}
+
+fn built(build: &Build, source: bool) -> String {
+    let of = if source { format!(" of {} at {}", build.repo, build.commit.short()) } else { String::new() };
     let image = build.docker_image.as_ref().map(|image| format!(" ({})", cut(image, LONGEST))).unwrap_or_default();
-    format!("{} of {} at {}{image}", word(build.status), build.repo, build.commit.short())
+    format!("{}{of}{image}", word(build.status))
 }
 
 /// An output of `generated.json`: what a verdict rests on, in few bytes.
@@ -159,7 +171,8 @@ pub(super) fn outputs(old: &[Made], new: &[Made], same_sum: impl Fn(&str) -> Opt
         }
     }
     let warned = changed.first().map(|first| {
-        let text = format!("{} outputs changed, though there was a verdict on them: {first}", changed.len());
+        let outputs = counted(changed.len(), "output", "outputs");
+        let text = format!("{outputs} changed, though there was a verdict: {first}");
         (CheckStatus::Warn, if changed.len() > 1 { text + ", and so on" } else { text })
     });
     failed.into_iter().chain(warned).collect()
@@ -223,7 +236,7 @@ mod tests {
         let sum = "08".repeat(32);
         let fail = "Fail the distance of a was 0.9, and is now 0, but generated/a.png is the same picture (sum ";
         assert_eq!(told(own(0.9), own(0.0)), format!("{fail}{sum})"));
-        let warned = "Warn 1 outputs changed, though there was a verdict on them: ";
+        let warned = "Warn 1 output changed, though there was a verdict: ";
         let other = made("a", Some("generated/a-2.png"), 0.0);
         assert_eq!(told(own(0.9), other), format!("{warned}a was distance 0.9, 5.5 s, and is now distance 0, 5.5 s"));
         // Without a sum, the picture may have been replaced.

@@ -66,7 +66,7 @@ impl Programs<'_> {
             sink.claim("copies.programs", self.round, subject, |claim| {
                 let by = match miners.len() {
                     1 => format!("submitted by {hotkeys}"),
-                    number => format!("submitted by {number} hotkeys: {hotkeys}"),
+                    _ => format!("submitted by {} hotkeys: {hotkeys}", miners.len()),
                 };
                 claim.warn(by + &leader.map(|entry| shown(entry, commit)).unwrap_or_default());
             });
