@@ -4,6 +4,8 @@ mod again;
 mod certainty;
 mod ending;
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use self::ending::{Ending, Judged, PastEra};
@@ -20,11 +22,13 @@ use crate::engine::verification::objects;
 use crate::model::file::{FileKind, PlayerFile};
 use crate::model::format::Format;
 use crate::model::format::detect::Detected;
+use crate::model::ids::{Block, RoundNumber};
 use crate::model::seed::SeedFile;
-use crate::model::snapshot::Snapshot;
+use crate::model::snapshot::{ListedSource, Snapshot, Source as _};
 use crate::rules::certainty::rounds::{Sureness, of_meshes};
 use crate::rules::checks::in_force::InForce;
 use crate::rules::checks::{self, CheckStatus, Finding, Sink, VerifySummary, history, summary};
+use crate::rules::seed::OnChain;
 use crate::ui::{Report, Ui};
 use crate::world::git::Git;
 
@@ -37,6 +41,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
     }
     let detected = context.detected()?;
     let tree = context.tree()?;
+    is_checked_out(&context, &tree)?;
     if let Some(snapshot) = OtherSnapshot::load(&tree, detected.format)? {
         return other_format(&context, &ending, (&snapshot, &detected), report);
     }
@@ -61,7 +66,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
     let mut facts = facts::gather(&context, &snapshot, checkout.as_ref())?;
     facts.allow_private_cdn = ending.allows_private_cdn(&context);
     if args.chain {
-        facts.blocks = facts::on_chain(facts::seeds(&snapshot), context.need_chain(&args.source)?.as_ref())?;
+        facts.blocks = on_chain(&context, args, facts::seeds(&snapshot))?;
     }
     let mut sink = checks::run(&facts);
     let lineage = checkout.as_ref().map(commits::Checkout::lineage).unwrap_or_default();
@@ -91,8 +96,40 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
     drawn.map_or(Ok(()), |drawn| drawn.judge(&context, args, report))
 }
 
-/// Reports the findings.
-fn conclude(quiet: bool, ui: &Ui, judged: &Judged<'_>, findings: &[Finding], report: &mut Report) {
+/// Fails in a clone of which nothing is checked out: its files would be reported as missing, one by one.
+fn is_checked_out(context: &Context<'_>, tree: &ListedSource<'_>) -> Result<()> {
+    let Some(git) = &context.git else { return Ok(()) };
+    if git.head()?.is_some() || tree.list()?.iter().any(|path| FileKind::of_path(path).is_some()) {
+        return Ok(());
+    }
+    let root = context.store.root().display();
+    let none = Error::failed(format!("{root}: no commit is checked out, and there are no files of a competition"));
+    Err(none.hint("`git branch -r` lists the branches of a clone; `git switch BRANCH` checks one out"))
+}
+
+/// What the chain says of these seeds' blocks.
+fn on_chain<'a>(
+    context: &Context<'_>,
+    args: &VerifyArgs,
+    seeds: impl IntoIterator<Item = (RoundNumber, &'a SeedFile, Block)>,
+) -> Result<BTreeMap<RoundNumber, OnChain>> {
+    let chain = context.need_chain(&args.source)?;
+    facts::on_chain(seeds, chain.as_ref()).map_err(|error| {
+        if error.kind() != Kind::Outside {
+            return error;
+        }
+        let local = std::iter::once(error.to_string()).chain(error.causes()).any(|text| text.contains("127.0.0.1"));
+        let error = if local {
+            error.hint("a sandbox's chain is there while `gen404 sandbox --keep-serving` runs")
+        } else {
+            error
+        };
+        error.hint("[chain] network in gen404.toml, or --network, names another node; without --chain none is asked")
+    })
+}
+
+/// Reports the findings; `unjudged` if the commits were not judged, though there are some.
+fn conclude((quiet, unjudged): (bool, bool), ui: &Ui, judged: &Judged<'_>, findings: &[Finding], report: &mut Report) {
     let Judged { detected, rules, sureness, .. } = *judged;
     let counts = summary(findings);
     if !quiet {
@@ -103,7 +140,7 @@ fn conclude(quiet: bool, ui: &Ui, judged: &Judged<'_>, findings: &[Finding], rep
     if ui.is_verbose() {
         say_passed(findings, report);
     }
-    say(quiet, findings, counts, report);
+    say((quiet, unjudged), findings, counts, report);
     if !quiet || counts.fail > 0 {
         rules.lines().into_iter().for_each(|line| report.say(line));
     }
@@ -139,7 +176,7 @@ fn other_format(
     facts.allow_private_cdn = ending.allows_private_cdn(context);
     let asks = |(_, seed, _): &(_, &SeedFile, _)| seed.drand_round.is_some() || seed.block.is_some();
     if args.chain && snapshot.seeds().iter().any(asks) {
-        facts.blocks = facts::on_chain(snapshot.seeds(), context.need_chain(&args.source)?.as_ref())?;
+        facts.blocks = on_chain(context, args, snapshot.seeds())?;
     }
     let mut sink = snapshot.check(&facts);
     let format = detected.format;
@@ -275,7 +312,7 @@ fn line(finding: &Finding) -> String {
 
 /// Prints one line for each finding that is not a pass, and the counts. Failures come last, where a terminal shows them; `-q`
 /// prints only these, and nothing if there are none.
-fn say(quiet: bool, findings: &[Finding], counts: VerifySummary, report: &mut Report) {
+fn say((quiet, unjudged): (bool, bool), findings: &[Finding], counts: VerifySummary, report: &mut Report) {
     let marks =
         [(CheckStatus::Skip, "2", "skip"), (CheckStatus::Warn, "33", "warn"), (CheckStatus::Fail, "31;1", "fail")];
     for (status, colour, word) in marks.into_iter().filter(|(status, ..)| !quiet || *status == CheckStatus::Fail) {
@@ -288,5 +325,6 @@ fn say(quiet: bool, findings: &[Finding], counts: VerifySummary, report: &mut Re
         return;
     }
     let verdict = if fail == 0 { "every claim that can be checked here holds" } else { "not every claim holds" };
-    report.say(format!("{verdict}: {pass} pass, {fail} fail, {warn} warn, {skip} skip"));
+    let rest = if unjudged { " (commits not judged: add --history)" } else { "" };
+    report.say(format!("{verdict}: {pass} pass, {fail} fail, {warn} warn, {skip} skip{rest}"));
 }

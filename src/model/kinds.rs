@@ -63,6 +63,8 @@ pub enum Keeps {
     Keys,
     /// Rows are neither changed nor removed.
     Rows,
+    /// Lines are neither changed nor removed.
+    Lines,
 }
 
 /// A row of the table.
@@ -166,7 +168,7 @@ impl PlayerFile {
             PlayerFile::PodStats => row("pod_stats.json", Json, "PodStats", Commands(&["audit"]), Nothing, OF_MINERS),
             PlayerFile::Sums => {
                 let room = (8 * MIB, 8 * PROMPTS, "a model and a preview, submitted and generated, twice over");
-                row("SHA256SUMS", Lines, "Sums", Commands(&["download", "audit"]), Nothing, room)
+                row("SHA256SUMS", Lines, "Sums", Commands(&["download", "audit"]), Keeps::Lines, room)
             }
             PlayerFile::Report(_) => {
                 let room = (16 * MIB, PROMPTS * VALUES, "4,096 duels of 4 KiB");

@@ -81,6 +81,18 @@ pub fn verdict(submitted: &Outputs, regenerated: &Outputs, critical: &[PromptSte
     verdict
 }
 
+/// A verdict as one line, without the miner's name.
+#[must_use]
+pub(crate) fn told(audit: &GenerationAudit) -> String {
+    let GenerationAudit { outcome, checked_prompts, failed_prompts, failed_critical, .. } = audit;
+    let median = audit.generation_time.map(|seconds| format!(", median {seconds:.2} s")).unwrap_or_default();
+    let reason = if audit.reason.is_empty() { String::new() } else { format!(": {}", audit.reason) };
+    let counts = format!(
+        "{checked_prompts} checked, {failed_prompts} non-critical and {failed_critical} critical mismatches{median}"
+    );
+    format!("{} ({counts}){reason}", outcome.as_str())
+}
+
 /// Every limit that is exceeded, in the words of the deployed services.
 fn reasons(verdict: &Verdict, limits: &Thresholds) -> Vec<String> {
     let mut reasons = Vec::new();

@@ -55,7 +55,7 @@ fn a_miner_with_anothers_files_is_found_by_bytes_by_outputs_and_by_its_previews(
     }
     let [program] = of(&found, "copies.programs")[..] else { panic!("{copies:#?}") };
     assert!(program.detail.contains("3 of 3 models are those of"), "{program:?}");
-    assert!(program.detail.contains(&a) && program.detail.contains(&b), "{program:?}");
+    assert!(program.subject.ends_with(&a) && program.detail.contains(&b), "{program:?}");
     let [previews] = of(&found, "copies.previews")[..] else { panic!("{copies:#?}") };
     assert!(previews.detail.contains(&format!("rounds/0/{d}/submitted/00aa.png")), "{previews:?}");
     assert!(previews.detail.contains("3 previews look nearly the same"), "{previews:?}");
@@ -76,9 +76,14 @@ fn a_program_under_two_hotkeys_is_found_by_source_image_and_leader() {
     let found = findings(folder.path(), &[]);
     let programs = of(&found, "copies.programs");
     assert_eq!(programs.len(), 2, "{programs:#?}");
-    assert!(programs[0].subject.ends_with("miner/0 and miner/1 at 0000000") && programs[0].detail.contains(&hotkey(1)));
-    assert!(programs[1].subject.ends_with(&hotkey(3)), "{programs:#?}");
-    assert!(programs[1].detail.contains(&format!("the program of {}, leader from block 0", hotkey(255))));
+    assert!(
+        programs[0].subject.ends_with("miner/0 and miner/1 at 0000000")
+            && programs[0].detail.contains(&hotkey(1)[..10])
+    );
+    assert!(programs[1].subject.ends_with("base/leader at fffffff"), "{programs:#?}");
+    let [own, leader] = [3, 255].map(|number| hotkey(number)[..10].to_owned());
+    let led = format!("submitted by {own}; the program of {leader}, leader from block 0");
+    assert_eq!(programs[1].detail, led);
     // One image, of different sources.
     let build = |n: u8, image: &str| {
         let (repo, commit) = (format!("miner/{n}"), format!("{n:040x}"));

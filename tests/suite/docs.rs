@@ -181,6 +181,7 @@ fn kinds_table() -> String {
             Keeps::Entries => "its entries: it only grows",
             Keeps::Keys => "its keys",
             Keeps::Rows => "its rows",
+            Keeps::Lines => "its lines",
         };
         let bytes = match row.limits.bytes {
             bytes if bytes < 1 << 20 => format!("{} KiB", bytes >> 10),

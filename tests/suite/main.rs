@@ -89,6 +89,7 @@ mod render;
 #[allow(clippy::cast_possible_truncation, clippy::print_stdout, reason = "a table of what each model takes")]
 mod render_bounds;
 mod render_service;
+mod replaced;
 mod report;
 mod report_browser;
 mod round;

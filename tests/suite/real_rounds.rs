@@ -51,6 +51,10 @@ fn history_finds_each_intervention_as_the_rule_it_breaks() {
         found,
         [
             "fail history.append_only 9770d29593 leader.json",
+            // Builds that were done and ran again in the duels; all images of another registry; one image.
+            "warn history.append_only 4c68b42bba rounds/0/builds.json",
+            "warn history.append_only f4a606aae4 rounds/0/builds.json",
+            "warn history.append_only 36a6d8517e rounds/0/builds.json",
             "fail history.append_only a12bc9d6e1 rounds/1/leader/generated.json",
             "fail history.append_only 5937ef2db4 rounds/1/leader/generated.json",
             "fail history.append_only 5937ef2db4 rounds/1/matches_matrix.csv",

@@ -109,7 +109,8 @@ impl Ending {
         {
             context.ui.warn_once(&format!("the head that was verified is not remembered: {error}"));
         }
-        conclude(self.quiet, context.ui, judged, &findings, report);
+        let unjudged = !self.args.history && judged.ended.is_none() && judged.lineage.head().is_some();
+        conclude((self.quiet, unjudged), context.ui, judged, &findings, report);
         if let Some(outcome) = outcome {
             self.tell(&outcome, report);
         }

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use crate::base::error::{Error, Result};
 use crate::engine::context::Context;
 use crate::engine::verification::continuity::Lineage;
-use crate::model::file::{Content, FileKind, RoundFile};
+use crate::model::file::{Content, FileKind, PlayerFile, RoundFile};
 use crate::model::format::Format;
 use crate::model::history::{BlobId, Change, Commit, Contents, Merged, Oddity, WORKING_TREE};
 use crate::model::ids::RoundNumber;
@@ -67,7 +67,7 @@ impl Checkout {
         let Some(base) = first.checked_sub(1).and_then(|before| self.log.commits.get(before)) else {
             return Ok(self.history());
         };
-        let base = stand_in(base, &self.git.tree(&base.id)?)?;
+        let base = stand_in(base, &self.git.tree(&base.id)?, |_| true)?;
         let later = self.log.commits.into_iter().skip(first).map(|mut commit| {
             commit.parent = commit.parent.map(|parent| (parent + 1).saturating_sub(first));
             place_again(&mut commit, |parent| (parent + 1).checked_sub(first));
@@ -142,7 +142,8 @@ impl Checkout {
         if self.changes.is_empty() {
             return Ok(None);
         }
-        let base = stand_in(last, head)?;
+        let changed: BTreeSet<RoundNumber> = self.changes.keys().filter_map(FileKind::round).collect();
+        let base = stand_in(last, head, |round| changed.contains(&round))?;
         let (id, changes) = (WORKING_TREE.to_owned(), self.changes.into_values().collect());
         let tree = Commit { id, summary: String::new(), parent: Some(0), changes, merged: Vec::new() };
         let (commits, odd) = (vec![base, tree], Vec::new());
@@ -156,10 +157,15 @@ fn place_again(commit: &mut Commit, place: impl Fn(usize) -> Option<usize>) {
     commit.merged = merged.filter_map(|merged| Some(Merged { parent: place(merged.parent)?, ..merged })).collect();
 }
 
-/// A stand-in for a commit that adds all files by which later changes are judged.
-fn stand_in(commit: &Commit, tree: &TreeFiles) -> Result<Commit> {
-    let judged_by =
-        |file: &FileKind| matches!(file, FileKind::State | FileKind::Round(_, RoundFile::Seed | RoundFile::Matrix));
+/// A stand-in for a commit that adds all files by which later changes, of files of these rounds, are judged.
+fn stand_in(commit: &Commit, tree: &TreeFiles, later: impl Fn(RoundNumber) -> bool) -> Result<Commit> {
+    let judged_by = |file: &FileKind| match file {
+        // The first seed starts the competition.
+        FileKind::State | FileKind::Round(_, RoundFile::Seed) => true,
+        FileKind::Round(round, RoundFile::Matrix | RoundFile::GenerationAudits)
+        | FileKind::Player(round, _, PlayerFile::Sums) => later(*round),
+        _ => false,
+    };
     let known = tree.files()?.iter().filter_map(|(path, blob)| Some((FileKind::of_path(path)?, *blob)));
     let known = known.filter(|(file, _)| judged_by(file));
     let changes = known.map(|(file, blob)| Change { file, before: None, after: Some(blob) }).collect();

@@ -1,18 +1,23 @@
 //! `history.append_only`, `history.stage`, `history.writer`: what each commit did to the files.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
+use super::replaced::{self, Made, Objection, SumLines, failed, raise};
 use super::{Claim, Sink};
 use crate::base::error::{Error, Result};
+use crate::base::hex;
 use crate::base::text::counted;
+use crate::model::builds::Builds;
 use crate::model::file::{Content, FileKind, PlayerFile, RoundFile};
+use crate::model::generation_audits::{AuditOutcome, GenerationAudits};
 use crate::model::history::{BlobId, Change, Commit, WORKING_TREE};
-use crate::model::ids::{Player, RoundNumber};
+use crate::model::ids::{Hotkey, Player, RoundNumber};
 use crate::model::kinds::Keeps;
 use crate::model::matrix::Matrix;
 use crate::model::record::ParseError;
-use crate::model::stage::CompetitionState;
+use crate::model::stage::{CompetitionState, Stage};
+use crate::rules::regeneration::record::again_line;
 use crate::rules::stage_table::{opens_next, writing_stages};
 use crate::rules::stages::is_arrow;
 
@@ -21,14 +26,20 @@ use crate::rules::stages::is_arrow;
 pub enum Trace {
     /// `state.json`
     State(CompetitionState),
-    /// The keys of a file whose entries may be replaced, but not removed.
-    Keys(Vec<String>),
     /// The entries of a list that only grows.
     List(Vec<String>),
     /// `matches_matrix.csv`
     Rows(Matrix),
     /// The left side of a match report.
     Report(Player),
+    /// `submitted.json` or `generated.json`
+    Outputs(Vec<Made>),
+    /// `builds.json`
+    Builds(Builds),
+    /// `generation_audits.json`
+    Verdicts(GenerationAudits),
+    /// `SHA256SUMS`
+    Sums(SumLines),
     /// Any other file that parses.
     Other,
     /// A file that does not parse.
@@ -42,7 +53,11 @@ impl Trace {
         const EACH: usize = 64;
         let texts = |texts: &[String]| texts.iter().map(|text| text.len() + EACH).sum();
         match self {
-            Trace::Keys(entries) | Trace::List(entries) => texts(entries),
+            Trace::List(entries) => texts(entries),
+            Trace::Outputs(outputs) => outputs.iter().map(|made| made.stem().len() + EACH).sum(),
+            Trace::Builds(builds) => builds.len() * 8 * EACH,
+            Trace::Verdicts(audits) => audits.values().map(|audit| audit.reason.len() + 4 * EACH).sum(),
+            Trace::Sums(lines) => lines.iter().map(|(path, _)| path.len() + EACH).sum(),
             Trace::Rows(matrix) => matrix.0.len() * 4 * EACH,
             _ => 4 * EACH,
         }
@@ -51,9 +66,6 @@ impl Trace {
     /// The trace of parsed contents.
     #[must_use]
     pub fn of(parsed: std::result::Result<Content, ParseError>) -> Trace {
-        fn keys<K: ToString, V>(entries: &indexmap::IndexMap<K, V>) -> Trace {
-            Trace::Keys(entries.keys().map(ToString::to_string).collect())
-        }
         fn list<T: serde::Serialize>(entries: &[T]) -> Trace {
             let text = |entry| serde_json::to_string(entry).unwrap_or_default();
             Trace::List(entries.iter().map(text).collect())
@@ -65,10 +77,21 @@ impl Trace {
             Ok(Content::RequireAudit(requests)) => list(&requests),
             Ok(Content::Matrix(matrix)) => Trace::Rows(matrix),
             Ok(Content::Report(report)) => Trace::Report(report.left),
-            Ok(Content::Outputs(outputs)) => keys(&outputs),
-            Ok(Content::Builds(builds)) => keys(&builds),
-            Ok(Content::GenerationAudits(audits)) => keys(&audits),
+            Ok(Content::Outputs(outputs)) => Trace::Outputs(Made::all(&outputs)),
+            Ok(Content::Builds(builds)) => Trace::Builds(builds),
+            Ok(Content::GenerationAudits(audits)) => Trace::Verdicts(audits),
+            Ok(Content::Sums(sums)) => Trace::Sums(replaced::sum_lines(&sums)),
             Ok(_) => Trace::Other,
+        }
+    }
+
+    /// The keys of entries that may be replaced, but not removed.
+    fn keys(&self) -> Vec<&str> {
+        match self {
+            Trace::Outputs(outputs) => outputs.iter().map(Made::stem).collect(),
+            Trace::Builds(builds) => builds.keys().map(Hotkey::as_str).collect(),
+            Trace::Verdicts(audits) => audits.keys().map(Hotkey::as_str).collect(),
+            _ => Vec::new(),
         }
     }
 }
@@ -98,8 +121,16 @@ struct KnownAtCommit {
     state: Option<Rc<CompetitionState>>,
     /// Rounds that have a seed.
     seeds: Rc<BTreeSet<RoundNumber>>,
-    /// The matrix of each round, by its blob.
-    matrices: Rc<BTreeMap<RoundNumber, BlobId>>,
+    /// What each round has.
+    rounds: Rc<BTreeMap<RoundNumber, Rc<RoundAtCommit>>>,
+}
+
+/// The files of a round by which changes of others are judged.
+#[derive(Debug, Clone, Default)]
+struct RoundAtCommit {
+    matrix: Option<BlobId>,
+    audits: Option<BlobId>,
+    sums: BTreeMap<Player, BlobId>,
 }
 
 impl KnownAtCommit {
@@ -116,16 +147,28 @@ impl KnownAtCommit {
                     let seeds = own(&mut self.seeds, BTreeSet::len, copied);
                     let _ = if after.is_some() { seeds.insert(*round) } else { seeds.remove(round) };
                 }
-                (FileKind::Round(round, RoundFile::Matrix), after) => {
-                    let matrices = own(&mut self.matrices, BTreeMap::len, copied);
+                (FileKind::Round(round, RoundFile::Matrix), after) => self.of(*round, copied).matrix = *after,
+                (FileKind::Round(round, RoundFile::GenerationAudits), after) => self.of(*round, copied).audits = *after,
+                (FileKind::Player(round, player, PlayerFile::Sums), after) => {
+                    let sums = &mut self.of(*round, copied).sums;
                     let _ = match after {
-                        Some(blob) => matrices.insert(*round, *blob),
-                        None => matrices.remove(round),
+                        Some(blob) => sums.insert(player.clone(), *blob),
+                        None => sums.remove(player),
                     };
                 }
                 _ => {}
             }
         }
+    }
+
+    /// A round, to change it.
+    fn of(&mut self, round: RoundNumber, copied: &mut usize) -> &mut RoundAtCommit {
+        let rounds = own(&mut self.rounds, BTreeMap::len, copied);
+        own(rounds.entry(round).or_default(), |round| round.sums.len() + 1, copied)
+    }
+
+    fn round(&self, round: RoundNumber) -> Option<&RoundAtCommit> {
+        self.rounds.get(&round).map(Rc::as_ref)
     }
 }
 
@@ -175,7 +218,7 @@ impl PendingCommits {
         }
     }
 
-    /// The contents needed to judge these commits: those they name, and the matrices before them.
+    /// The contents needed to judge these commits: those they name, and what they are judged by.
     fn wanted<'a>(&self, commits: &'a [Commit]) -> Vec<(FileKind, BlobId)> {
         let merged = |commit: &'a Commit| commit.merged.iter().flat_map(|merged| &merged.changes);
         let changes = || commits.iter().flat_map(move |commit| commit.changes.iter().chain(merged(commit)));
@@ -184,18 +227,32 @@ impl PendingCommits {
                 [change.before, change.after].into_iter().flatten().map(|blob| (change.file.clone(), blob))
             })
             .collect();
-        // A changed report, or the answers beside it, is judged by its row in the matrix.
-        let judged: BTreeSet<RoundNumber> = changes()
-            .filter(|change| change.file.row().keeps == Keeps::AllOnceInMatrix)
-            .filter_map(|change| change.before.and(change.file.round()))
-            .collect();
-        for round in judged {
-            let matrices = self.known.values().filter_map(|known| known.matrices.get(&round));
-            wanted.extend(matrices.map(|blob| (FileKind::Round(round, RoundFile::Matrix), *blob)));
+        let judged: BTreeSet<&FileKind> =
+            changes().filter(|change| change.before.is_some()).map(|change| &change.file).collect();
+        for file in judged {
+            let known = self.known.values().filter_map(|known| known.round(file.round()?));
+            wanted.extend(known.flat_map(|round| judged_by(file, round)));
         }
         wanted.sort();
         wanted.dedup();
         wanted
+    }
+}
+
+/// By which contents a changed file is judged: a report, or the answers beside it, by its row in the matrix; an output by
+/// its miner's verdict and sums.
+fn judged_by(file: &FileKind, known: &RoundAtCommit) -> Vec<(FileKind, BlobId)> {
+    let of_round = |round: &RoundNumber, file, blob: Option<BlobId>| Some((FileKind::Round(*round, file), blob?));
+    match file {
+        FileKind::Player(round, player @ Player::Miner(_), PlayerFile::Generated) => {
+            let sums = known.sums.get(player);
+            let sums = sums.map(|blob| (FileKind::Player(*round, player.clone(), PlayerFile::Sums), *blob));
+            of_round(round, RoundFile::GenerationAudits, known.audits).into_iter().chain(sums).collect()
+        }
+        FileKind::Player(round, ..) if file.row().keeps == Keeps::AllOnceInMatrix => {
+            of_round(round, RoundFile::Matrix, known.matrix).into_iter().collect()
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -207,6 +264,7 @@ impl PendingCommits {
 pub fn check(commits: &[Commit], load: &mut Load<'_>, only: Option<RoundNumber>, sink: &mut Sink) -> Result<()> {
     let is_wanted = |change: &Change| only.is_none() || change.file.round().is_none() || change.file.round() == only;
     let (mut line, mut traces, mut from) = (PendingCommits::of(commits), Traces::new(), 0);
+    let mut verdicts = HashMap::new();
     while let Some(window) = commits.get(from..).map(window).filter(|window| !window.is_empty()) {
         let wanted = line.wanted(window);
         keep(&mut traces, &wanted);
@@ -216,7 +274,10 @@ pub fn check(commits: &[Commit], load: &mut Load<'_>, only: Option<RoundNumber>,
             let mut known = line.before(commit);
             let after = state_after(&traces, &known, commit);
             let judged = Judged { traces: &traces, commit, before: &known, after: after.as_deref() };
-            commit.changes.iter().filter(|change| is_wanted(change)).for_each(|change| judged.change(change, sink));
+            for change in commit.changes.iter().filter(|change| is_wanted(change)) {
+                judged.change(change, sink);
+                verdicts.extend(judged.verdicts(change));
+            }
             for merged in &commit.merged {
                 let before = line.known_at(merged.parent);
                 let judged = Judged { before: &before, ..judged };
@@ -232,6 +293,7 @@ pub fn check(commits: &[Commit], load: &mut Load<'_>, only: Option<RoundNumber>,
         }
         from += window.len();
     }
+    sink.name_commits("audit.verdict", &verdicts);
     Ok(())
 }
 
@@ -299,10 +361,26 @@ impl Judged<'_> {
         trace(self.traces, file, blob)
     }
 
+    /// The commit, in short.
+    fn place(&self) -> &str {
+        self.commit.id.get(..10).filter(|_| self.commit.id.len() >= 40).unwrap_or(&self.commit.id)
+    }
+
     /// The commit and the file.
     fn subject(&self, change: &Change) -> String {
-        let place = self.commit.id.get(..10).filter(|_| self.commit.id.len() >= 40).unwrap_or(&self.commit.id);
-        format!("{place} {}", change.file.path())
+        format!("{} {}", self.place(), change.file.path())
+    }
+
+    /// The verdicts that a change gave, each as `audit.verdict` names it, with the commit.
+    fn verdicts(&self, change: &Change) -> Vec<(String, String)> {
+        let Some(Trace::Verdicts(new)) = self.trace(&change.file, change.after.as_ref()) else { return Vec::new() };
+        let old = match self.trace(&change.file, change.before.as_ref()) {
+            Some(Trace::Verdicts(old)) => Some(old),
+            _ => None,
+        };
+        let given = new.iter().filter(|(hotkey, audit)| old.and_then(|old| old.get(*hotkey)) != Some(*audit));
+        let path = change.file.path();
+        given.map(|(hotkey, _)| (format!("{path} {hotkey}"), self.place().to_owned())).collect()
     }
 
     fn change(&self, change: &Change, sink: &mut Sink) {
@@ -313,19 +391,17 @@ impl Judged<'_> {
             format!(" ({:?})", self.commit.summary.chars().take(80).collect::<String>())
         };
         let uncommitted = self.commit.id == WORKING_TREE;
-        let mut object = |id, objections: Vec<String>| {
+        let mut object = |id, objections: Vec<Objection>| {
             let said = if uncommitted && id != "history.append_only" { ONE_CHANGE } else { &said };
             if !objections.is_empty() {
-                sink.claim(id, round, subject.clone(), |claim: &mut Claim| {
-                    objections.into_iter().for_each(|objection| claim.fail(objection + said));
-                });
+                sink.claim(id, round, subject.clone(), |claim: &mut Claim| raise(claim, objections, said));
             }
         };
-        object("history.append_only", self.lost(change));
+        object("history.append_only", self.lost(change).into_iter().map(failed).chain(self.replaced(change)).collect());
         if change.file == FileKind::State {
-            object("history.stage", self.stage(change).into_iter().collect());
+            object("history.stage", self.stage(change).into_iter().map(failed).collect());
         }
-        object("history.writer", self.writer(change).into_iter().collect());
+        object("history.writer", self.writer(change).into_iter().map(failed).collect());
         if let Some(Trace::Broken(error)) = self.trace(&change.file, change.after.as_ref()) {
             let detail = format!("broken in this commit: {error}{said}");
             sink.claim("file.parse", round, subject, |claim| claim.warn(detail));
@@ -351,12 +427,70 @@ impl Judged<'_> {
 
     /// A merge has to keep what each of its parents had, also where it is as another parent.
     fn kept_from_parent(&self, change: &Change, sink: &mut Sink) {
-        let lost = self.lost(change);
+        let lost: Vec<_> = self.lost(change).into_iter().map(failed).chain(self.replaced(change)).collect();
         if !lost.is_empty() {
             sink.claim("history.append_only", change.file.round(), self.subject(change), |claim: &mut Claim| {
-                lost.into_iter().for_each(|lost| claim.fail(lost + " (by a merge, against one of its parents)"));
+                raise(claim, lost, " (by a merge, against one of its parents)");
             });
         }
+    }
+
+    /// Objections to a change of what had counted already, though an operator may have reasons.
+    fn replaced(&self, change: &Change) -> Vec<Objection> {
+        let (before, after) = (change.before.as_ref(), change.after.as_ref());
+        let (before, after) = (self.trace(&change.file, before), self.trace(&change.file, after));
+        match (&change.file, before, after) {
+            (FileKind::Round(round, _), Some(Trace::Verdicts(old)), Some(Trace::Verdicts(new))) => {
+                replaced::verdicts(old, new, |short| self.commit.summary.starts_with(&again_line(*round, short)))
+            }
+            (FileKind::Round(round, _), Some(Trace::Builds(old)), Some(Trace::Builds(new)))
+                if self.is_in_use(*round) =>
+            {
+                replaced::builds(old, new)
+            }
+            (
+                FileKind::Player(round, player @ Player::Miner(hotkey), PlayerFile::Generated),
+                Some(Trace::Outputs(old)),
+                Some(Trace::Outputs(new)),
+            ) if self.was_audited(*round, hotkey) => {
+                let sums = self.sums(*round, player);
+                replaced::outputs(old, new, |path| {
+                    let [before, after] = sums.map(|lines| replaced::sum_of(lines?, path));
+                    before.filter(|before| after == Some(*before)).map(hex::encode)
+                })
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Were the round's images in use: had its duels begun, so that audits run them and a winner may have one?
+    fn is_in_use(&self, round: RoundNumber) -> bool {
+        let before = |stage| matches!(stage, Stage::Open | Stage::MinerGeneration | Stage::Downloading);
+        let state = self.before.state.as_deref();
+        state.is_some_and(|state| round < state.current_round || (round == state.current_round && !before(state.stage)))
+    }
+
+    /// Was there a verdict on a miner before the commit?
+    fn was_audited(&self, round: RoundNumber, hotkey: &Hotkey) -> bool {
+        let file = FileKind::Round(round, RoundFile::GenerationAudits);
+        match self.trace(&file, self.before.round(round).and_then(|known| known.audits.as_ref())) {
+            Some(Trace::Verdicts(audits)) => {
+                audits.get(hotkey).is_some_and(|audit| audit.outcome != AuditOutcome::Pending)
+            }
+            _ => false,
+        }
+    }
+
+    /// A player's sums before the commit, and after it.
+    fn sums(&self, round: RoundNumber, player: &Player) -> [Option<&SumLines>; 2] {
+        let file = FileKind::Player(round, player.clone(), PlayerFile::Sums);
+        let before = self.before.round(round).and_then(|known| known.sums.get(player));
+        let changed = self.commit.changes.iter().find(|change| change.file == file);
+        let after = changed.map_or(before, |change| change.after.as_ref());
+        [before, after].map(|blob| match self.trace(&file, blob) {
+            Some(Trace::Sums(lines)) => Some(lines),
+            _ => None,
+        })
     }
 
     /// What a change takes from a file, by what that file has to keep.
@@ -367,11 +501,15 @@ impl Judged<'_> {
                 let new = if let Some(Trace::List(new)) = after { new.as_slice() } else { &[] };
                 shortened(old, new)
             }
-            (Keeps::Keys, Trace::Keys(old)) => {
-                let new = if let Some(Trace::Keys(new)) = after { new.as_slice() } else { &[] };
-                let kept: std::collections::HashSet<_> = new.iter().collect();
-                let gone: Vec<_> = old.iter().filter(|key| !kept.contains(key)).cloned().collect();
+            (Keeps::Keys, before) => {
+                let kept: HashSet<_> = after.map(Trace::keys).unwrap_or_default().into_iter().collect();
+                let old = before.keys();
+                let gone: Vec<_> = old.iter().filter(|key| !kept.contains(*key)).map(ToString::to_string).collect();
                 removed("entries", &gone, old.len())
+            }
+            (Keeps::Lines, Trace::Sums(old)) => {
+                let none = SumLines::new();
+                replaced::sums(old, if let Some(Trace::Sums(new)) = after { new } else { &none })
             }
             (Keeps::Rows, Trace::Rows(old)) => {
                 let empty = Matrix::default();
@@ -395,10 +533,15 @@ impl Judged<'_> {
         file.round().is_some_and(|round| self.before.seeds.contains(&round))
     }
 
+    /// The round's matrix before the commit.
+    fn matrix(&self, round: RoundNumber) -> Option<&BlobId> {
+        self.before.round(round)?.matrix.as_ref()
+    }
+
     fn had_row(&self, report: &FileKind, left: &Player) -> bool {
         let FileKind::Player(round, right, _) = report else { return false };
         let file = FileKind::Round(*round, RoundFile::Matrix);
-        match self.trace(&file, self.before.matrices.get(round)) {
+        match self.trace(&file, self.matrix(*round)) {
             Some(Trace::Rows(matrix)) => matrix.margin(left, right).is_some(),
             _ => false,
         }
@@ -409,7 +552,7 @@ impl Judged<'_> {
         let FileKind::Player(round, right, PlayerFile::Answers(name)) = answers else { return false };
         let left = name.strip_prefix("answers_").and_then(|rest| rest.strip_suffix(".jsonl"));
         let file = FileKind::Round(*round, RoundFile::Matrix);
-        match (self.trace(&file, self.before.matrices.get(round)), left) {
+        match (self.trace(&file, self.matrix(*round)), left) {
             (Some(Trace::Rows(matrix)), Some(named)) => {
                 matrix.0.keys().any(|(left, of)| of == right && left.as_str().starts_with(named))
             }

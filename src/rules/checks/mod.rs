@@ -20,13 +20,14 @@ pub(crate) mod odd;
 mod outputs;
 mod prompts;
 mod refusals;
+mod replaced;
 mod schedule;
 mod seed;
 pub(crate) mod signed;
 mod submissions;
 mod winner;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
 use std::sync::Arc;
 
@@ -262,6 +263,16 @@ impl Sink {
     /// Takes over what another sink objects to, without its passes.
     pub fn take_objections(&mut self, other: Sink) {
         self.findings.extend(other.findings.into_iter().filter(|finding| finding.status != CheckStatus::Pass));
+    }
+
+    /// Adds to each failure of this claim which commit last changed what it is about; `changed` is by subject.
+    fn name_commits(&mut self, id: &str, changed: &HashMap<String, String>) {
+        let failed = self.findings.iter_mut().filter(|found| found.id == id && found.status == CheckStatus::Fail);
+        for found in failed {
+            if let Some(commit) = changed.get(&found.subject) {
+                found.detail = format!("{} (last changed in {commit})", found.detail);
+            }
+        }
     }
 
     /// Adds a pass about `subject` unless this id has a finding.

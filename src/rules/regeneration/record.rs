@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::Plan;
 use super::super::Thresholds;
-use super::super::audit::verdict;
+use super::super::audit::{told, verdict};
 use super::{AttemptOutcome, Progress, Purpose};
 use crate::base::text::cut;
 use crate::model::file::{FileKind, PlayerFile, RoundFile};
@@ -108,8 +108,8 @@ impl Progress {
         let outputs = self.outputs_over(own.and_then(|own| own.generated.get()));
         let Some(audit) = self.judged(hotkey, &outputs, limits) else { return plan };
         plan.says.push(says(&audit));
+        plan.message = message(round, files, &audit, format!("{}\n{}", plan.message, audits_line(round)));
         plan.writes.push(with_audit(round, files, audit));
-        plan.message = format!("{}\n{}", plan.message, audits_line(round));
         plan
     }
 }
@@ -127,7 +127,8 @@ pub(crate) fn rejected(round: RoundNumber, hotkey: &Hotkey, reason: &str, files:
         reason: cut(reason, LONGEST_REASON),
         extra: Extra::default(),
     };
-    Plan { says: vec![says(&audit)], writes: vec![with_audit(round, files, audit)], message: audits_line(round) }
+    let (says, message) = (vec![says(&audit)], message(round, files, &audit, audits_line(round)));
+    Plan { says, writes: vec![with_audit(round, files, audit)], message }
 }
 
 /// `generation_audits.json` with this verdict, in the order of the requests.
@@ -150,13 +151,25 @@ fn with_audit(round: RoundNumber, files: &RoundFiles, mut audit: GenerationAudit
 
 /// A verdict as one line.
 fn says(audit: &GenerationAudit) -> String {
-    let GenerationAudit { hotkey, outcome, checked_prompts, failed_prompts, failed_critical, .. } = audit;
-    let median = audit.generation_time.map(|seconds| format!(", median {seconds:.2} s")).unwrap_or_default();
-    let reason = if audit.reason.is_empty() { String::new() } else { format!(": {}", audit.reason) };
-    let counts = format!(
-        "{checked_prompts} checked, {failed_prompts} non-critical and {failed_critical} critical mismatches{median}"
-    );
-    format!("{hotkey} {} ({counts}){reason}", outcome.as_str())
+    format!("{} {}", audit.hotkey, told(audit))
+}
+
+/// The first line of a commit that audits a miner again: `verify` tells by it why a verdict was replaced.
+#[must_use]
+pub(crate) fn again_line(round: RoundNumber, short: &str) -> String {
+    format!("Audit again for round {round}, miner {short}")
+}
+
+/// The message of a verdict's commit; if there was a verdict before, it begins by saying so.
+fn message(round: RoundNumber, files: &RoundFiles, audit: &GenerationAudit, rest: String) -> String {
+    let old = files.generation_audits.get().and_then(|audits| audits.get(&audit.hotkey));
+    match old.filter(|old| old.outcome != AuditOutcome::Pending) {
+        Some(old) => {
+            let line = again_line(round, audit.hotkey.short());
+            format!("{line}: {}, now {}\n{rest}", old.outcome.as_str(), audit.outcome.as_str())
+        }
+        None => rest,
+    }
 }
 
 fn generated_line(round: RoundNumber, player: &Player) -> String {

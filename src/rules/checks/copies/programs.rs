@@ -40,7 +40,6 @@ impl Programs<'_> {
         let mut told = Sink::default();
         self.sources(&path, &mut told);
         self.images(&mut told);
-        self.led(&path, &mut told);
         self.outputs(&path, &mut told);
         if told.findings.is_empty() {
             sink.claim("copies.programs", self.round, path, |_| ());
@@ -48,18 +47,28 @@ impl Programs<'_> {
         sink.findings.append(&mut told.findings);
     }
 
-    /// The same commit, perhaps of several repositories: its contents are the same in all of them.
+    /// A line for each program that is not one hotkey's own: a commit, perhaps of several repositories (its contents are the
+    /// same in all of them), that several submitted, or that is, by commit or image, someone else's who leads or led.
     fn sources(&self, path: &str, sink: &mut Sink) {
         let mut programs: IndexMap<&CommitSha, Vec<(&Hotkey, &RepoName)>> = IndexMap::new();
         for (hotkey, of) in &self.submissions {
             programs.entry(of.commit).or_default().push((hotkey, of.repo));
         }
-        for (commit, miners) in programs.iter().filter(|(_, miners)| miners.len() > 1) {
+        let led = Led::of(self);
+        for (commit, miners) in &programs {
+            let leader = miners.iter().find_map(|(hotkey, _)| led.by_another(hotkey, commit));
+            if miners.len() < 2 && leader.is_none() {
+                continue;
+            }
             let repos: IndexSet<&str> = miners.iter().map(|(_, repo)| repo.as_str()).collect();
             let subject = format!("{path} {} at {}", names(repos.iter().copied()), commit.short());
             let hotkeys = hotkeys(miners.iter().map(|(hotkey, _)| *hotkey));
             sink.claim("copies.programs", self.round, subject, |claim| {
-                claim.warn(format!("submitted by {} hotkeys: {hotkeys}", miners.len()));
+                let by = match miners.len() {
+                    1 => format!("submitted by {hotkeys}"),
+                    _ => format!("submitted by {} hotkeys: {hotkeys}", miners.len()),
+                };
+                claim.warn(by + &leader.map(|entry| shown(entry, commit)).unwrap_or_default());
             });
         }
     }
@@ -85,31 +94,6 @@ impl Programs<'_> {
         }
     }
 
-    /// The program of someone else who leads or led: of the first that did.
-    fn led(&self, path: &str, sink: &mut Sink) {
-        let (mut by_commit, mut by_image): (HashMap<&CommitSha, _>, HashMap<&str, _>) = <_>::default();
-        for entry in self.leaders {
-            by_commit.entry(&entry.commit).or_insert(entry);
-            by_image.entry(image(&entry.docker)).or_insert(entry);
-        }
-        let built: HashMap<&Hotkey, &str> =
-            self.builds.iter().filter_map(|(hotkey, build)| Some((*hotkey, image(build.image?)))).collect();
-        for (hotkey, of) in &self.submissions {
-            let by_image = || by_image.get(built.get(hotkey)?);
-            let Some(entry) = by_commit.get(of.commit).or_else(by_image) else { continue };
-            let LeaderEntry { hotkey: leader, repo, commit, effective_block, .. } = *entry;
-            if leader == *hotkey {
-                continue;
-            }
-            sink.claim("copies.programs", self.round, format!("{path} {hotkey}"), |claim| {
-                let commit = commit.short();
-                claim.warn(format!(
-                    "the program of {leader}, leader from block {effective_block} (leader.json: {repo} at {commit})"
-                ));
-            });
-        }
-    }
-
     /// Most of the models in common, though the sources differ.
     fn outputs(&self, path: &str, sink: &mut Sink) {
         let sources: HashMap<&str, Source<'_>> =
@@ -122,19 +106,53 @@ impl Programs<'_> {
             let shown = |(repo, commit): &Source<'_>| format!("{repo} at {}", commit.short());
             sink.claim("copies.programs", self.round, format!("{path} {one}"), |claim| {
                 claim.warn(format!(
-                    "one program by its outputs: {models} of {of} models are those of {other} (rounds/{round}/{one}/SHA256SUMS, \
-                     rounds/{round}/{other}/SHA256SUMS), though the sources are {} and {}",
+                    "one program by its outputs: {models} of {of} models are those of {other} (SHA256SUMS), though the sources \
+                     are {} and {}",
                     shown(a),
                     shown(b),
-                    round = self.round,
                 ));
             });
         }
     }
 }
 
+/// The programs of whoever leads or led: of each, the first who did.
+struct Led<'a> {
+    by_commit: HashMap<&'a CommitSha, &'a LeaderEntry>,
+    by_image: HashMap<&'a str, &'a LeaderEntry>,
+    /// The images of a round's miners.
+    built: HashMap<&'a Hotkey, &'a str>,
+}
+
+impl<'a> Led<'a> {
+    fn of(round: &Programs<'a>) -> Self {
+        let (mut by_commit, mut by_image): (HashMap<_, _>, HashMap<_, _>) = <_>::default();
+        for entry in round.leaders {
+            by_commit.entry(&entry.commit).or_insert(entry);
+            by_image.entry(image(&entry.docker)).or_insert(entry);
+        }
+        let built = round.builds.iter().filter_map(|(hotkey, build)| Some((*hotkey, image(build.image?)))).collect();
+        Led { by_commit, by_image, built }
+    }
+
+    /// Whose program a miner submitted, if not its own.
+    fn by_another(&self, hotkey: &Hotkey, commit: &CommitSha) -> Option<&'a LeaderEntry> {
+        let by_image = || self.by_image.get(self.built.get(hotkey)?);
+        let entry = self.by_commit.get(commit).or_else(by_image)?;
+        (entry.hotkey != *hotkey).then_some(*entry)
+    }
+}
+
+/// Whose program it is, and its source where that is another one.
+fn shown(entry: &LeaderEntry, submitted: &CommitSha) -> String {
+    let LeaderEntry { hotkey, repo, commit, effective_block, .. } = entry;
+    let source = if commit == submitted { String::new() } else { format!(": {repo} at {}", commit.short()) };
+    format!("; the program of {}, leader from block {effective_block}{source}", hotkey.short())
+}
+
+/// Hotkeys as they are named in commits: in short.
 fn hotkeys<'a>(all: impl ExactSizeIterator<Item = &'a Hotkey>) -> String {
-    names(all.map(Hotkey::as_str))
+    names(all.map(Hotkey::short))
 }
 
 /// What an image is told by: its digest, if it has one.
@@ -169,7 +187,7 @@ mod tests {
 
     #[test]
     fn one_program_is_seen_by_source_image_leader_and_outputs() {
-        let hotkeys: Vec<Hotkey> = (1..=6).map(hotkey).collect();
+        let hotkeys: Vec<Hotkey> = (1..=9).map(hotkey).collect();
         let sources = [("a/a", "0a"), ("f/a", "0a"), ("b/b", "0b"), ("c/c", "0c"), ("d/d", "0d"), ("e/e", "0e")];
         let all: Vec<Submission> = sources.iter().map(|(repo, commit)| submission(repo, commit)).collect();
         let images = ["r/a:1", "r/a:1", "r/b@sha256:77", "s/c@sha256:77", "r/d:1", "r/e:1"];
@@ -194,10 +212,11 @@ mod tests {
         let told: Vec<String> =
             sink.finish().into_iter().map(|one| format!("{}: {}", one.subject, one.detail)).collect();
         assert_eq!(told.len(), 4, "{told:#?}");
+        let led = format!("submitted by {}; the program of {}, leader from", hotkeys[4].short(), hotkeys[8].short());
         for (at, parts) in [
-            ["a/a and f/a at 0a0a0a0", hotkeys[1].as_str()],
-            ["builds.json sha256:77: one image for 2 hotkeys", hotkeys[3].as_str()],
-            [hotkeys[4].as_str(), "leader from block 1 (leader.json: d/d at 0d0d0d0)"],
+            ["a/a and f/a at 0a0a0a0: submitted by 2 hotkeys", hotkeys[1].short()],
+            ["d/d at 0d0d0d0", &(led + " block 1")],
+            ["builds.json sha256:77: one image for 2 hotkeys", hotkeys[3].short()],
             ["5 of 10 models are those of", "though the sources are b/b at 0b0b0b0 and d/d at 0d0d0d0"],
         ]
         .iter()

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use super::super::replaced::{Objection, failed as fails, raise};
 use super::super::{CheckStatus, Claim, Sink};
 use super::kept::{Entry, Kept, Until, kept};
 use super::window::Window;
@@ -143,10 +144,7 @@ impl Judged<'_> {
         let mut object = |id, objections: Vec<Objection>| {
             if !objections.is_empty() {
                 sink.claim(id, round, subject.clone(), |claim: &mut Claim| {
-                    for (status, objection) in objections {
-                        let detail = objection + &said;
-                        if status == CheckStatus::Warn { claim.warn(detail) } else { claim.fail(detail) }
-                    }
+                    raise(claim, objections, &said);
                 });
             }
         };
@@ -177,11 +175,9 @@ impl Judged<'_> {
         let after = change.after.as_ref().map(&mut *read).transpose()?;
         let (before, after) = (self.kept(change, before), self.kept(change, after));
         let lost = self.lost(&change.path, before.as_ref(), after.as_ref());
-        let lost = lost.into_iter().filter(|(status, _)| *status == CheckStatus::Fail);
-        let lost: Vec<String> = lost.map(|(_, lost)| lost).collect();
         if !lost.is_empty() {
             sink.claim("history.append_only", round_of(&change.path), self.subject(change), |claim: &mut Claim| {
-                lost.into_iter().for_each(|lost| claim.fail(lost + " (by a merge, against one of its parents)"));
+                raise(claim, lost, " (by a merge, against one of its parents)");
             });
         }
         Ok(())
@@ -251,8 +247,18 @@ impl Judged<'_> {
 
     /// How bad it is that an entry of this round changed; `None` if its service was still at it.
     fn may_change(&self, round: Option<i64>, until: Until) -> Option<CheckStatus> {
+        match until {
+            Until::Ever => return None,
+            Until::Decided => return Some(CheckStatus::Warn),
+            Until::Written | Until::Played | Until::Stopped | Until::Used => {}
+        }
         let stand = self.before.filter(|_| until != Until::Written);
         let Some((stand, round)) = stand.zip(round) else { return Some(CheckStatus::Fail) };
+        if until == Until::Used {
+            let early = ["collecting", "generating", "open", "miner_generation", "downloading"].contains(&stand.stage);
+            let used = round < stand.round || (round == stand.round && !early);
+            return used.then_some(CheckStatus::Warn);
+        }
         let over = matches!(stand.stage, "finalizing" | "finished");
         let late = (round == stand.round && over) || (round + 1 == stand.round && stand.stage == "open");
         match until {
@@ -302,13 +308,6 @@ impl Judged<'_> {
         let own = if round.is_some() && !opens { " of its own round" } else { "" };
         Some(format!("{when}; only written in {}{own}", stages.join(", ")))
     }
-}
-
-/// What is wrong with a change, and how bad it is.
-type Objection = (CheckStatus, String);
-
-fn fails(objection: String) -> Objection {
-    (CheckStatus::Fail, objection)
 }
 
 /// The outputs of a program that validators run: their service may write once more when the next round is open.
@@ -571,6 +570,31 @@ mod tests {
         assert_eq!(changed((1, "open"), &path, ["{}", &done]), [""; 0]);
         assert!(changed((1, "open"), &path, [&lost, &done])[0].starts_with("Warn"));
         assert!(changed((1, "duels"), &path, [&lost, &done])[0].starts_with("Fail"));
+    }
+
+    #[test]
+    fn verdicts_and_builds_that_counted_are_told_once_they_are_replaced() {
+        let verdict =
+            |word: &str| format!(r#"{{"{MINER}": {{"hotkey": "{MINER}", "verdict": "{word}", "reason": ""}}}}"#);
+        let (passed, failed) = (verdict("passed"), verdict("failed"));
+        let told = changed((0, "duels"), "rounds/0/generation_audits.json", [&failed, &passed]);
+        assert_eq!(told.len(), 1, "{told:#?}");
+        assert!(told[0].starts_with(&format!("Warn: entry {MINER} was ")), "{told:#?}");
+        assert!(told[0].contains(r#""failed""#) && told[0].contains(r#", and is now {"#), "{told:#?}");
+        let build = |status: &str, image: &str| {
+            let commit = "ab".repeat(20);
+            format!(
+                r#"{{"{MINER}": {{"repo": "a/b", "commit": "{commit}", "revealed_at_block": 5, "tag": "t",
+                "status": "{status}", "docker_image": {image}}}}}"#
+            )
+        };
+        let (made, gone, late) = (build("success", "\"i:t\""), build("failure", "null"), build("in_progress", "null"));
+        let builds = "rounds/0/builds.json";
+        for used in [(0, "duels"), (0, "paused"), (0, "finalizing"), (1, "open")] {
+            assert!(changed(used, builds, [&made, &gone])[0].starts_with("Warn: entry "), "{used:?}");
+            assert_eq!(changed(used, builds, [&late, &made]), [""; 0], "{used:?}");
+        }
+        assert_eq!(changed((0, "miner_generation"), builds, [&made, &gone]), [""; 0]);
     }
 
     #[test]

@@ -2,9 +2,13 @@
 
 use serde::Serialize;
 
+use crate::model::builds::BuildStatus;
 use crate::model::format::Format;
+use crate::model::generation_audits::AuditOutcome;
+use crate::model::ids::Hotkey;
 use crate::model::record::ParseError;
 use crate::model::splat::file::{SplatContent, SplatFile};
+use crate::model::threejs::audits::VerificationAudit;
 use crate::model::threejs::file::{ThreejsContent, ThreejsFile, ThreejsPlayerFile};
 use crate::model::threejs::outputs::Module;
 use crate::model::threejs::pod_stats::PodRunEntry;
@@ -45,6 +49,12 @@ pub(super) enum Until {
     Played,
     /// Until then; that service stops late, and may write once more until the next round is under way.
     Stopped,
+    /// Until the round's duels begin, which rest on it. Later it can have reasons, so that it is odd, not wrong.
+    Used,
+    /// It is odd at any time, for it had counted already.
+    Decided,
+    /// As long as it likes.
+    Ever,
 }
 
 /// What has to be kept of a file with these contents.
@@ -83,8 +93,12 @@ fn entry<T: Serialize>(key: &impl ToString, record: &T, until: Until) -> Entry {
 fn of_splat(content: &SplatContent) -> Kept {
     match content {
         SplatContent::Leader(leaders) => list(leaders.entries()),
-        SplatContent::Generations(generations) => keys(generations.keys().map(ToString::to_string)),
-        SplatContent::Builds(builds) => keys(builds.keys().map(ToString::to_string)),
+        SplatContent::Generations(generations) => {
+            Kept::Entries(generations.iter().map(|(stem, made)| entry(stem, made, Until::Used)).collect())
+        }
+        SplatContent::Builds(builds) => {
+            Kept::Entries(builds.iter().map(|(hotkey, build)| entry(hotkey, build, until_used(build.status))).collect())
+        }
         SplatContent::Submissions(_) | SplatContent::Seed(_) | SplatContent::Schedule(_) | SplatContent::Duels(_) => {
             Kept::Fixed
         }
@@ -105,10 +119,18 @@ fn of_threejs(content: &ThreejsContent, file: &ThreejsFile) -> Kept {
         ThreejsContent::AuditMatrix(matrix) => {
             keys(matrix.0.iter().map(|((left, right), margin)| format!("{left},{right},{margin}")))
         }
-        ThreejsContent::Builds(builds) => keys(builds.keys().map(ToString::to_string)),
-        // Verdicts follow the chain, and change with it.
-        ThreejsContent::GenerationAudits(verdicts) => keys(verdicts.keys().map(ToString::to_string)),
-        ThreejsContent::VerificationAudits(verdicts) => keys(verdicts.keys().map(ToString::to_string)),
+        ThreejsContent::Builds(builds) => {
+            Kept::Entries(builds.iter().map(|(hotkey, build)| entry(hotkey, build, until_used(build.status))).collect())
+        }
+        // Verdicts follow the chain, and change with it: the reader has to look why.
+        ThreejsContent::GenerationAudits(verdicts) => {
+            Kept::Entries(verdicts.iter().map(|(hotkey, verdict)| entry(hotkey, verdict, Until::Decided)).collect())
+        }
+        ThreejsContent::VerificationAudits(verdicts) => {
+            let until = |outcome| if outcome == AuditOutcome::Pending { Until::Ever } else { Until::Decided };
+            let of = |(hotkey, verdict): (&Hotkey, &VerificationAudit)| entry(hotkey, verdict, until(verdict.outcome));
+            Kept::Entries(verdicts.iter().map(of).collect())
+        }
         ThreejsContent::Modules(modules) => {
             let submitted = matches!(file, ThreejsFile::Player(_, _, ThreejsPlayerFile::Submitted));
             let until = |module: &Module| if submitted || module.js.is_some() { Until::Written } else { Until::Played };
@@ -128,6 +150,14 @@ fn of_threejs(content: &ThreejsContent, file: &ThreejsFile) -> Kept {
         | ThreejsContent::Duels(_) => Kept::Fixed,
         ThreejsContent::Prompts(_) if matches!(file, ThreejsFile::Round(..)) => Kept::Fixed,
         ThreejsContent::Prompts(_) | ThreejsContent::Config(_) | ThreejsContent::State(_) => Kept::Free,
+    }
+}
+
+/// A build that is not done has still to change.
+fn until_used(status: BuildStatus) -> Until {
+    match status {
+        BuildStatus::Pending | BuildStatus::InProgress => Until::Ever,
+        BuildStatus::Success | BuildStatus::Failure | BuildStatus::TimedOut | BuildStatus::NotFound => Until::Used,
     }
 }
 
