@@ -156,10 +156,15 @@ impl<'a> Round<'a> {
     }
 
     /// The names of the files in a miner's folder.
-    fn names(self) -> &'static [&'static str] {
+    fn names(self, player: &Player) -> Vec<String> {
         match self {
-            Round::Splat(_) => &["generations.json", "duels.json"],
-            Round::Threejs(_) => &["submitted.json", "generated.json", "generated_1.json", "pod_stats.json"],
+            Round::Splat(_) => vec!["generations.json".to_owned(), "duels.json".to_owned()],
+            Round::Threejs(files) => {
+                let runs = files.players.get(player).into_iter().flat_map(|own| own.generated.keys());
+                let runs = runs.map(|run| format!("generated_{run}.json"));
+                let first = ["submitted.json", "generated.json"].map(str::to_owned).into_iter();
+                first.chain(runs).chain(["pod_stats.json".to_owned()]).collect()
+            }
         }
     }
 }
@@ -276,7 +281,12 @@ impl RoundByMiner<'_> {
             // The audit has the reading of the source.
             readings: Vec::new(),
             runs,
-            sources: self.files.names().iter().map(|name| format!("rounds/{}/{hotkey}/{name}", self.number)).collect(),
+            sources: self
+                .files
+                .names(player)
+                .iter()
+                .map(|name| format!("rounds/{}/{hotkey}/{name}", self.number))
+                .collect(),
         })
     }
 }

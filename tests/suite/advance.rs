@@ -164,7 +164,7 @@ fn what_fails_is_told_and_holds_up_nothing_else() {
     assert_eq!(run.out, "duel: round 0: leader wins\n");
     // A chain that is not there holds up nothing where no block is needed.
     std::fs::remove_file(folder.path().join("chain.json")).unwrap();
-    let run = advance(folder.path(), &["-v"]).ends(1);
+    let run = advance(folder.path(), &["-v"]).ends(2);
     assert!(run.err.contains("finalize: ") && run.err.contains("chain.json"), "{run:?}");
     std::fs::write(folder.path().join("gen404.toml"), "[chain]\nnetwork = \"http://127.0.0.1:1\"\nattempts = 1\n")
         .unwrap();

@@ -126,7 +126,11 @@ fn reply(mut stream: TcpStream, reply: Reply) {
 
 /// A client that is as patient as a test may be.
 pub fn quick_client() -> Client {
-    let whole = Duration::from_millis(800);
+    client(Duration::from_millis(800))
+}
+
+/// One that waits so long for an answer, and soon tries again.
+pub fn client(whole: Duration) -> Client {
     let limits = HttpLimits { connect: whole, idle: whole, whole, ..HttpLimits::default() };
     let (first_pause, longest_pause) = (Duration::from_millis(5), Duration::from_millis(50));
     Client::new(limits, Retry { attempts: 3, first_pause, longest_pause })

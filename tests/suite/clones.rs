@@ -35,7 +35,8 @@ fn a_shallow_clone_leaves_open_what_it_cannot_know() {
         let folder = top.path().join(commits.to_string());
         clone(served.path(), &folder, &format!("--depth={commits}"));
         let all = findings(&folder, &["--history"]);
-        let lacking = format!("shallow clone: {commits} commits; git fetch --unshallow");
+        let counted = if commits == 1 { "1 commit".to_owned() } else { format!("{commits} commits") };
+        let lacking = format!("shallow clone: {counted}; git fetch --unshallow");
         let skips = |found: &&Found| found.status == "skip" && found.detail == lacking;
         assert_eq!(all.iter().filter(skips).count(), all.len(), "{commits} commits: {all:#?}");
         for id in ["history.append_only", "history.stage", "history.writer"] {

@@ -109,7 +109,7 @@ fn init_names_what_is_missing_or_wrong() {
     seen.add(&["init", "new"], &gen404(folder.path(), &["init", "new"]).ends(2));
     let bad = init_args("none.txt");
     let bad: Vec<&str> = bad.iter().map(String::as_str).collect();
-    seen.add(&["init", "...", "--pool", "none.txt"], &gen404(folder.path(), &bad).ends(1));
+    seen.add(&["init", "...", "--pool", "none.txt"], &gen404(folder.path(), &bad).ends(2));
     gen404(folder.path(), &[&bad[..], &["--win-margin", "7"]].concat()).ends(2);
     assert!(!folder.path().join("new").exists(), "nothing is made when something is wrong");
     std::fs::write(folder.path().join("pool.txt"), "https://p.example.org/1.png\n").unwrap();
@@ -327,14 +327,14 @@ fn every_stage_is_resumed_from_its_files() {
 
 #[test]
 fn errors_name_the_file_and_what_to_do() {
-    let (folder, example) = (tempfile::tempdir().unwrap(), example(false));
-    let mut seen = Transcript::new(&[folder.path(), example.path()]);
+    let (folder, paused, example) = (tempfile::tempdir().unwrap(), example(false), example(false));
+    let mut seen = Transcript::new(&[folder.path(), paused.path(), example.path()]);
     let mut ends = |folder: &std::path::Path, args: &[&str], code: i32| {
         seen.add(args, &gen404(folder, args).ends(code));
     };
     ends(folder.path(), &["status"], 1);
-    ends(folder.path(), &["--repo", "nowhere", "status"], 1);
-    ends(example.path(), &["pause", "--commit"], 2);
+    ends(folder.path(), &["--repo", "nowhere", "status"], 2);
+    ends(paused.path(), &["pause", "--commit"], 2);
     std::fs::write(example.path().join("gen404.toml"), "[judge]\nmodle = 1\n").unwrap();
     ends(example.path(), &["status"], 2);
     ends(example.path(), &["status", "--json"], 2);

@@ -340,6 +340,12 @@ fn reports_from_before_the_question_need_no_answers() {
     let found = about(fresh.path(), &[]);
     let (late, old): (Vec<_>, Vec<_>) = found.into_iter().partition(|found| found.id == "judge.question");
     assert!(late.len() == 1 && late[0].status == "warn" && late[0].detail.contains("committed later than"), "{late:?}");
+    let (added, old): (Vec<_>, Vec<_>) =
+        old.into_iter().partition(|found| found.detail.starts_with("first recorded in"));
+    assert!(
+        added.iter().all(|found| found.status == "warn" && found.detail.contains("later than the report")),
+        "{added:#?}"
+    );
     let older = |found: &Found| found.status == "skip" && found.detail.contains("older than the round's question");
     assert!(!old.is_empty() && old.iter().all(older), "{old:#?}");
 }

@@ -151,7 +151,11 @@ fn answer(stream: &TcpStream, manners: &Manners, seen: &Seen, body: &[u8], count
     if due.is_some() {
         seen.faults.fetch_add(1, Ordering::SeqCst);
     }
-    let value: Value = serde_json::from_slice(body).unwrap();
+    // Some only look whether anybody answers.
+    let Ok(value) = serde_json::from_slice::<Value>(body) else {
+        reply(stream, "400 Bad Request", "", "no JSON")?;
+        return Ok(true);
+    };
     let (prompt, first, second) = images(&value);
     let (mut one, two) = (penalty(manners, &prompt, &first), penalty(manners, &prompt, &second));
     one = (one + manners.first).clamp(0, 10);

@@ -23,7 +23,10 @@ fn tree_with(folder: &Path, tree: &str, path: &str, entry: &str) -> String {
     let mut lines: Vec<&str> = listed.lines().collect();
     lines.retain(|line| !line.ends_with(&format!("\t{name}")));
     let entry = match rest {
-        Some(rest) => format!("040000 tree {}", tree_with(folder, &format!("{tree}:{name}"), rest, entry)),
+        Some(rest) => format!("040000 tree {}", {
+            let within = if tree.contains(':') { '/' } else { ':' };
+            tree_with(folder, &format!("{tree}{within}{name}"), rest, entry)
+        }),
         None => entry.to_owned(),
     };
     let line = format!("{entry}\t{name}");
@@ -53,9 +56,12 @@ fn is_found(folder: &Path, planted: &str, parts: &[&str]) {
     assert!(verified.err.is_empty(), "{verified:?}");
     line(&verified, &[&[&planted[..10]], parts].concat());
     assert!(line(&verified, &["pass, ", "skip"]).contains("holds"), "it goes on to the end");
-    for args in [&["verify"][..], &["report", "--out", "../report"], &["log"], &["status"]] {
+    let out = tempfile::tempdir().unwrap();
+    let out = out.path().to_str().unwrap();
+    for args in [&["verify"][..], &["report", "--out", out], &["log"], &["status"]] {
         let run = run(folder, args);
-        assert!(run.code == 0 && run.err.is_empty(), "{args:?}: {run:?}");
+        let says_nothing = run.err.lines().all(|line| line.starts_with("wrote "));
+        assert!(run.code == 0 && says_nothing, "{args:?}: {run:?}");
     }
 }
 
@@ -165,7 +171,7 @@ fn names_of_any_length_and_bytes_are_passed_over() {
         once(folder, &name, &format!("{FILE} blob {file}"));
     }
     let after = run(folder, &["verify", "--history"]);
-    assert!(after.code <= 1 && after.err.is_empty() && after.out.len() < before.len() + 20_000, "{}", after.out.len());
+    assert!(after.code <= 1 && after.err.is_empty() && after.out.len() < before.len() + 40_000, "{}", after.out.len());
 }
 
 #[test]

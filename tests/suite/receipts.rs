@@ -198,7 +198,7 @@ fn a_receipt_is_only_of_what_is_committed_and_replaces_no_other_file() {
         let refused = verify(&root, &["--check-receipt", text(&broken)]).ends(2);
         assert!(refused.err.contains("not a receipt"), "{refused:?}");
     }
-    verify(&root, &["--check-receipt", "missing.json"]).ends(1);
+    verify(&root, &["--check-receipt", "missing.json"]).ends(2);
     edit(&root, "rounds/1/schedule.json", |text| text.replace("707801", "707800"));
     for flag in ["--receipt", "--check-receipt"] {
         let dirty = verify(&root, &[flag, text(&path)]).ends(1);

@@ -361,6 +361,8 @@ fn damaged_files() {
 fn a_refused_command_line() {
     let folder = example(false);
     let lines = [
+        // Before a refused `pause`, of which `status` would say since when.
+        "--config none.toml status",
         "nonsense",
         "verfiy",
         "status --blok 5",
@@ -381,7 +383,6 @@ fn a_refused_command_line() {
         "resume --stage lunch",
         "render",
         "--repo none status",
-        "--config none.toml status",
         "pause --commit",
         "completions tcsh",
     ];

@@ -214,7 +214,8 @@ fn ends(fault: &Streak, run: &RunRecord) -> bool {
         return true;
     }
     if fault.error.is_of_remote() {
-        return run.pushes && (worked(fault, run).is_some() || is_whole_pass(run));
+        // Whatever else such a run leaves out, it pushes what has not been pushed.
+        return run.pushes && (worked(fault, run).is_some() || has_looked(run));
     }
     let untried = |step: &String| run.skipped.contains(step) || run.errors().any(|error| error.step == *step);
     let passed = is_whole_pass(run) && !fault.steps.iter().any(untried);
@@ -232,8 +233,13 @@ fn ends(fault: &Streak, run: &RunRecord) -> bool {
 
 /// A whole pass of `advance` tries everything that is due.
 fn is_whole_pass(run: &RunRecord) -> bool {
+    has_looked(run) && !run.partial
+}
+
+/// Has `advance` come to its end?
+fn has_looked(run: &RunRecord) -> bool {
     let looked = run.errors().all(|error| error.step != "advance");
-    run.command == "advance" && looked && ends_by_itself(run) && !run.partial
+    run.command == "advance" && looked && ends_by_itself(run)
 }
 
 /// Did the step do something, and fail at nothing?
