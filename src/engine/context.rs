@@ -61,6 +61,8 @@ pub(crate) struct Context<'a> {
     pub(crate) config: Config,
     /// Can all of the settings be followed? If not, they only say whom to tell.
     pub(crate) has_settings: bool,
+    /// The settings file from which it could not be read whom to tell, or not of everyone.
+    pub(crate) unread: Option<PathBuf>,
     /// Set by signals, if the command listens for them.
     pub(crate) stop: Stop,
     /// The competition's format, once it is decided.
@@ -127,18 +129,15 @@ impl<'a> Context<'a> {
         let source = SettingsSource::of(options.config.as_deref(), store.root(), git.as_ref());
         let report = &mut Report::default();
         let read = load(&source, &options.meter, report);
-        let has_settings = read.is_ok();
+        let (has_settings, mut unread) = (read.is_ok(), None);
         let mut config = read.unwrap_or_else(|_| {
             let Salvaged { config, is_known } = salvage(&source);
-            if !is_known {
-                let file = source.path().map(|path| path.display().to_string()).unwrap_or_default();
-                ui.warn_once(&format!("{file}: whom to tell of this cannot be read from it: not everyone is told"));
-            }
+            unread = source.path().filter(|_| !is_known);
             config
         });
         config.metrics.file = config.metrics.file.filter(|_| !options.no_metrics);
         let context = Context::following(config, options, ui, (store, git), report)?;
-        Ok(Context { has_settings, ..context })
+        Ok(Context { has_settings, unread, ..context })
     }
 
     /// The competition in this folder, with these settings.
@@ -163,6 +162,7 @@ impl<'a> Context<'a> {
             git,
             config,
             has_settings: true,
+            unread: None,
             stop: Stop::of_process(),
             format: OnceLock::new(),
             listed: Mutex::default(),

@@ -12,7 +12,7 @@ use crate::advance::{downloaded, generating};
 use crate::audit_support::{prepared, services};
 use crate::cdn::{Cdn, Serve, triangle_glb};
 use crate::judge_server::{JudgeServer, Manners};
-use crate::receiver::{Manner, Receiver, TAKES};
+use crate::receiver::{Arrived, Manner, Receiver, TAKES};
 use crate::round::{hotkey, stage};
 use crate::support::{Run, command, edit, gen404};
 
@@ -505,7 +505,8 @@ fn no_secret_is_shown_or_sent() {
     said += &std::fs::read_to_string(folder.join(".gen404/notify/outbox.json")).unwrap();
     assert!(!said.contains("HUNTER2") && !said.contains("Bxyz") && !said.contains("hunter2"), "{said}");
     let sent = receiver.at("/services/T0HUNTER2/Bxyz");
-    assert!(sent.len() == 1 && !sent[0].body.contains("hunter2") && !sent[0].body.contains("HUNTER2"), "{sent:#?}");
+    let shows = |one: &Arrived| one.body.to_lowercase().contains("hunter2");
+    assert!(!sent.is_empty() && !sent.iter().any(shows), "{sent:#?}");
     // A variable that is not set: said, and the message waits.
     let unset = gen404(folder, &["advance"]).ends(4);
     assert!(unset.err.contains("warning: notify.url: HOOK is not set"), "{}", unset.err);

@@ -14,7 +14,7 @@ use crate::support::{command, example, gen404, tree};
 /// What is printed by every way to print.
 const PRINTING: [&[&str]; 12] = [
     &["status"],
-    &["leader"],
+    &["leader", "--block", "714400"],
     &["verify"],
     &["verify", "--json"],
     &["man"],

@@ -241,7 +241,7 @@ fn the_lists_mistakes_and_lacking_programs_are_named() {
     without.env("PATH", signing.keys.path()).args(["verify", "--signers", list.to_str().unwrap()]);
     let run = ended(&mut without).ends(1);
     assert!(run.err.contains("ssh-keygen cannot be run") && run.err.contains("hint: "), "{run:?}");
-    ended(command(signing.root()).args(["verify", "--signers", "missing"])).ends(1);
+    ended(command(signing.root()).args(["verify", "--signers", "missing"])).ends(2);
     ended(command(signing.root()).args(["verify", "--revoked", "missing"])).ends(2);
     // A list that the competition brings along proves nothing by itself.
     std::fs::write(signing.root().join("signers"), format!("alice@a {key}\n")).unwrap();

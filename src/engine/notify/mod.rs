@@ -66,6 +66,10 @@ impl Teller {
     /// The competition. Without one the command itself fails.
     fn context(&self) -> Option<Context<'_>> {
         let context = Context::to_tell(self.options.clone(), &self.ui);
+        if let Some(file) = context.as_ref().ok().and_then(|context| context.unread.as_deref()) {
+            let file = file.display();
+            self.ui.warn_once(&format!("{file}: whom to tell of this cannot be read from it: not everyone is told"));
+        }
         context.inspect_err(|error| self.ui.detail(&format!("no message is sent about this run: {error}"))).ok()
     }
 
