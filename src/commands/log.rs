@@ -68,7 +68,7 @@ fn entries(runs: Vec<RunRecord>, args: &LogArgs, each: bool) -> Vec<Entry> {
         }
     }
     // Last: what lies between two failures keeps them apart.
-    entries.retain(|entry| !args.failed || matches!(entry.run.outcome, Outcome::Failed | Outcome::Killed));
+    entries.retain(|entry| !args.failed || entry.run.outcome == Outcome::Failed || entry.run.is_cut_off());
     entries.drain(..entries.len().saturating_sub(args.last));
     entries
 }

@@ -90,9 +90,7 @@ mod tests {
     #[test]
     fn what_is_wrong_elsewhere_hides_nobody() {
         let whole = Config::parse(TOLD).unwrap();
-        for wrong in
-            ["[judge]\nmodle = 'x'\n", "[judge]\nattempts = \n", "[judge\n", "chain = 3\n", "x = 'y\n", "\u{0}\n"]
-        {
+        for wrong in ["[judge]\nmodle = 'x'\n", "[judge]\nattempts = \n", "[judge\n", "chain = 3\n", "x = 'y\n"] {
             // A key after the last table would be one of that table's.
             let after = wrong.starts_with('[').then(|| format!("{TOLD}{wrong}"));
             for text in std::iter::once(format!("{wrong}{TOLD}")).chain(after) {

@@ -187,6 +187,8 @@ fn runs_that_are_stopped_each_time_are_a_fault_from_the_second_on() {
         "{status}"
     );
     assert!(status.contains("hint: a time limit of cron"), "{status}");
+    let log = gen404(folder, &["log", "--failed"]).ends(0).out;
+    assert!(log.contains("advance: stopped by SIGTERM"), "{log}");
     let works = judge();
     edit(folder, "gen404.toml", |text| text.replace(&slow.url, &works.url));
     advance(folder, &["--until", "finalizing"]).ends(0);

@@ -76,15 +76,17 @@ impl Totals {
         let newest = if killed { &mut self.newest_killed } else { &mut self.newest };
         newest.clone_from(&run.id);
         let ended = run.ended.as_ref().map(Timestamp::at);
-        (self.last_run, self.failed) = (ended.or(self.last_run), killed || run.outcome == Outcome::Failed);
+        let failed = killed || run.outcome == Outcome::Failed || run.is_stopped();
+        (self.last_run, self.failed) = (ended.or(self.last_run), failed);
         match run.outcome {
-            Outcome::Failed | Outcome::Killed => self.failures = self.failures.saturating_add(1),
+            _ if failed => self.failures = self.failures.saturating_add(1),
             // It found another run at work, which says nothing about success.
             _ if run.cut_short => {}
             _ => (self.last_success, self.failures) = (ended.or(self.last_success), 0),
         }
         self.block = run.block.map(|block| block.0).or(self.block);
-        let runs = self.runs.entry(run.outcome.as_str().to_owned()).or_default();
+        let outcome = if run.is_stopped() { "stopped" } else { run.outcome.as_str() };
+        let runs = self.runs.entry(outcome.to_owned()).or_default();
         *runs = runs.saturating_add(1);
         self.usage.add(&run.usage);
     }

@@ -113,6 +113,9 @@ pub(crate) struct StepRecord {
     pub(crate) ended: Option<Timestamp>,
 }
 
+/// The signal by which cron, `timeout` and services end a process.
+const SIGTERM: &str = "SIGTERM";
+
 /// A run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -184,6 +187,16 @@ pub(crate) struct RunRecord {
 }
 
 impl RunRecord {
+    /// Was its process killed, or told to end by whoever runs it? Who types Ctrl-C knows why.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.outcome == Outcome::Killed || self.ended.is_some() && self.stopped.as_deref() == Some(SIGTERM)
+    }
+
+    /// Was it told to end before it had done anything?
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.is_cut_off() && matches!(self.outcome, Outcome::Idle | Outcome::Waits)
+    }
+
     /// What it used in a round.
     pub(crate) fn used_in(&self, round: RoundNumber) -> Usage {
         let later = self.later_rounds.iter().find(|(later, _)| *later == round).map(|(_, used)| used.clone());

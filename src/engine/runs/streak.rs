@@ -133,7 +133,7 @@ impl Faults {
                 }
             }
         }
-        if is_cut_off(run) {
+        if run.is_cut_off() {
             self.follow_cut_off(run, started);
         }
     }
@@ -155,14 +155,6 @@ impl Faults {
         self.open.iter().find(|fault| fault.error.key == key)
     }
 }
-
-/// Was its process killed, or told to end by whoever runs it? Who types Ctrl-C knows why.
-fn is_cut_off(run: &RunRecord) -> bool {
-    run.outcome == Outcome::Killed || run.ended.is_some() && run.stopped.as_deref() == Some(SIGTERM)
-}
-
-/// The signal by which cron, `timeout` and services end a process.
-const SIGTERM: &str = "SIGTERM";
 
 /// Has the run ended, neither stopped nor kept from its work by another one?
 fn ends_by_itself(run: &RunRecord) -> bool {

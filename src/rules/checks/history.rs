@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
+use super::CheckStatus;
 use super::replaced::{self, Made, Objection, SumLines, failed, raise};
 use super::{Claim, Sink};
 use crate::base::error::{Error, Result};
@@ -458,6 +459,18 @@ impl Judged<'_> {
                     let [before, after] = sums.map(|lines| replaced::sum_of(lines?, path));
                     before.filter(|before| after == Some(*before)).map(hex::encode)
                 })
+            }
+            // A judge that is asked until it says what was wanted leaves this behind.
+            (file, Some(before), _) if file.row().keeps == Keeps::AllOnceInMatrix => {
+                let (what, counted) = match before {
+                    Trace::Report(left) => ("the report was", self.had_row(file, left)),
+                    Trace::Other => ("the judge's answers were", self.had_row_of(file)),
+                    _ => return Vec::new(),
+                };
+                let how = verb(change.after.is_none());
+                let line =
+                    format!("{what} {how} before the match's row was in the matrix: it may have been judged twice");
+                if counted { Vec::new() } else { vec![(CheckStatus::Warn, line)] }
             }
             _ => Vec::new(),
         }

@@ -91,6 +91,10 @@ impl Git {
         let remote = &origin.remote;
         Ok(match self.ref_at(&format!("refs/remotes/{remote}/{branch}"))? {
             Some(tip) => Ok(Followed::Branch(Upstream { origin, branch, tip: tip.to_string() })),
+            // A name of one's own for it, or of a branch that is gone there, hides nothing.
+            None if !self.refs_below(&format!("refs/remotes/{remote}"))?.is_empty() => {
+                return self.without_a_branch(origin).map(Ok);
+            }
             None => Err(format!("{remote} has no branch {branch}, as far as is known here (git fetch {remote})")),
         })
     }
