@@ -146,8 +146,8 @@ fn submission(latest: Latest, terms: &SubmissionTerms<'_>) -> Result<Submission,
     }
     let block = latest.commit.as_ref().map(|(block, _)| *block);
     // A lone surrogate is shown as U+FFFD, which none of the three parsers accepts.
-    let repo: Option<RepoName> = valued("repo", latest.repo, &mut faults, |text| text.parse::<RepoName>());
-    let commit: Option<CommitSha> = valued("commit", latest.commit, &mut faults, |text| text.parse::<CommitSha>());
+    let repo: Option<RepoName> = valued("repo", latest.repo, &mut faults, str::parse::<RepoName>);
+    let commit: Option<CommitSha> = valued("commit", latest.commit, &mut faults, str::parse::<CommitSha>);
     let cdn_url = valued("cdn_url", latest.cdn_url, &mut faults, |text| check_cdn_url(text, terms.allow_private_cdn));
     match (repo, commit, cdn_url, block) {
         (Some(repo), Some(commit), Some(cdn_url), Some(revealed_at_block)) => {

@@ -135,7 +135,9 @@ fn settings_with_a_typo_are_told_like_any_fault() {
             let run = gen404(folder, &["--metrics", ".gen404/m.prom", "advance"]).ends(code);
             assert!(!run.err.contains("warning"), "{run:?}");
         }
-        assert_eq!((told(&receiver), receiver.at("/hc/fail").len()), ((1, 0), 10), "{wrong}");
+        // The killed run may have come as far as that.
+        assert!((10..=11).contains(&receiver.at("/hc/fail").len()), "{wrong}");
+        assert_eq!(told(&receiver), (1, 0), "{wrong}");
         assert_eq!(receiver.at("/hook")[0].json()["title"], "test: settings unusable");
         let numbers = std::fs::read_to_string(folder.join(".gen404/m.prom")).unwrap();
         assert!(

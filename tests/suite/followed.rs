@@ -64,6 +64,9 @@ fn a_commit_by_itself_is_compared_with_what_is_remembered_of_the_remote() {
     let new = place.new_clone("new", &[]);
     git(&new, &["checkout", "-q", "HEAD~1"]);
     place.verify(&new, &[]).is("fail", &[short(&first), "--accept-rewrite"]);
+    // A branch of one's own, which follows none, hides nothing.
+    git(&new, &["checkout", "-q", "-b", "mine", "--no-track", &rewritten]);
+    place.verify(&new, &[]).is("fail", &[short(&first), "--accept-rewrite"]);
     for branch in git(&new, &["for-each-ref", "--format=%(refname)", "refs/remotes"]).lines() {
         git(&new, &["update-ref", "--no-deref", "-d", branch]);
     }

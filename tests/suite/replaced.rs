@@ -229,3 +229,23 @@ fn a_clone_with_nothing_checked_out_is_told_as_such() {
     let run = gen404(folder.path(), &["verify"]).ends(1);
     assert!(run.err.contains("no commit is checked out") && run.err.contains("git switch BRANCH"), "{}", run.err);
 }
+
+#[test]
+fn a_report_that_is_replaced_before_its_row_is_told() {
+    let Some(folder) = audited() else { return };
+    let folder = folder.path();
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/competition/rounds/0");
+    let reports = std::fs::read_dir(example).unwrap().map(|player| player.unwrap().path().join("duels_leader.json"));
+    let text = std::fs::read_to_string(reports.into_iter().find(|path| path.is_file()).unwrap()).unwrap();
+    let right = format!("rounds/0/{}", hotkey(7));
+    let report = format!("{right}/duels_leader.json");
+    std::fs::create_dir_all(folder.join(&right)).unwrap();
+    std::fs::write(folder.join(&report), &text).unwrap();
+    git(folder, &["add", "."]);
+    commit(folder, "Round 0: duels");
+    // The same again, in other bytes.
+    edit(folder, &report, |text| format!("{text}\n"));
+    let commit = commit(folder, "Round 0: duels");
+    let told = one(folder, &commit, &report, "warn");
+    assert!(told.contains("the report was changed before the match's row was in the matrix"), "{told}");
+}

@@ -71,7 +71,8 @@ mod tests {
         let (seed, round) = (at("a", "rounds/1/seed.json"), at("b", "rounds/2"));
         let mut all = vec![seed.clone(), round, at("b", "config.json"), "dates".to_owned()];
         let mut found = told(None);
-        (all.sort(), found.sort());
+        all.sort();
+        found.sort();
         assert_eq!(found, all);
         let mut of_one = told(Some(RoundNumber(1)));
         of_one.sort();
