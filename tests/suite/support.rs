@@ -39,7 +39,7 @@ pub fn side_by_side<T: Send>(cases: Vec<T>, case: impl Fn(T) + Send + Sync) {
     pool.install(|| cases.into_par_iter().with_max_len(1).for_each(case));
 }
 
-/// Is everything to be tried, or enough to notice a fault? `.ci/run` sets `GEN404_WHOLE`; a program that is named is
+/// Is everything to be tried, or enough to notice a fault? `.ci/run full` sets `GEN404_WHOLE`; a program that is named is
 /// tried on everything.
 pub fn whole() -> bool {
     ["GEN404_WHOLE", "GEN404_BIN"].into_iter().any(|name| std::env::var_os(name).is_some())

@@ -211,7 +211,7 @@ pub fn too_slow(what: &str) -> bool {
 /// Does this test take too long for everybody's `cargo test`? Then it is skipped, and says so.
 pub fn long(what: &str) -> bool {
     if !whole() {
-        skipped(&format!("{what}: GEN404_WHOLE=1 tries it, as `.ci/run` does"));
+        skipped(&format!("{what}: GEN404_WHOLE=1 tries it, as `.ci/run full` does"));
     }
     !whole()
 }
