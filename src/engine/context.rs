@@ -51,6 +51,18 @@ pub(crate) struct Options {
     pub(crate) no_metrics: bool,
 }
 
+impl Options {
+    /// The competition's folder, if one is named; an empty name names none.
+    fn named(&self) -> Option<&Path> {
+        self.repo.as_deref().filter(|dir| !dir.as_os_str().is_empty())
+    }
+
+    /// The competition's folder: the one that is named, or else the one that this process is in.
+    fn root(&self) -> Result<PathBuf> {
+        self.named().map_or_else(find_root, |dir| Ok(dir.to_owned()))
+    }
+}
+
 /// A command at work on a competition.
 #[derive(Debug)]
 pub(crate) struct Context<'a> {
@@ -83,10 +95,7 @@ impl<'a> Context<'a> {
     /// Finds the competition and opens it.
     pub(crate) fn open(options: impl Into<Options>, ui: &'a Ui, report: &mut Report) -> Result<Self> {
         let options = options.into();
-        let root = match &options.repo {
-            Some(dir) if !dir.as_os_str().is_empty() => dir.clone(),
-            _ => find_root()?,
-        };
+        let root = options.root()?;
         Context::at(options, ui, &root, report)
     }
 
@@ -108,8 +117,7 @@ impl<'a> Context<'a> {
         report: &mut Report,
     ) -> Result<(Self, SettingsSource, Result<()>)> {
         let options = Options { commit: false, push: false, ..options.into() };
-        let root = options.repo.clone().map_or_else(find_root, Ok)?;
-        let store = Store::open(&root)?;
+        let store = Store::open(&options.root()?)?;
         let git = Git::open(store.root())?;
         let source = SettingsSource::of(options.config.as_deref(), store.root(), git.as_ref());
         let (config, read) = match load(&source, &options.meter, report) {
@@ -122,22 +130,19 @@ impl<'a> Context<'a> {
     /// As [`Context::open`], to tell others of a run. Of settings that cannot be followed, what says whom to tell is
     /// taken, as far as it can be read.
     pub(crate) fn to_tell(options: impl Into<Options>, ui: &'a Ui) -> Result<Self> {
-        let options = Options { commit: false, push: false, ..options.into() };
-        let root = options.repo.clone().filter(|dir| !dir.as_os_str().is_empty()).map_or_else(find_root, Ok)?;
-        let store = Store::open(&root)?;
-        let git = Git::open(store.root())?;
-        let source = SettingsSource::of(options.config.as_deref(), store.root(), git.as_ref());
-        let report = &mut Report::default();
-        let read = load(&source, &options.meter, report);
-        let (has_settings, mut unread) = (read.is_ok(), None);
-        let mut config = read.unwrap_or_else(|_| {
+        let (mut context, source, read) = Context::to_examine(options, ui, &mut Report::default())?;
+        if read.is_err() {
             let Salvaged { config, is_known } = salvage(&source);
-            unread = source.path().filter(|_| !is_known);
-            config
-        });
-        config.metrics.file = config.metrics.file.filter(|_| !options.no_metrics);
-        let context = Context::following(config, options, ui, (store, git), report)?;
-        Ok(Context { has_settings, unread, ..context })
+            (context.config, context.has_settings) = (config, false);
+            context.unread = source.path().filter(|_| !is_known);
+        }
+        context.config.metrics.file = context.config.metrics.file.filter(|_| !context.options.no_metrics);
+        Ok(context)
+    }
+
+    /// The file of numbers that each run writes, if the flag or the settings name one.
+    pub(crate) fn metrics_file(&self) -> Option<&Path> {
+        self.options.metrics.as_deref().or(self.config.metrics.file.as_deref())
     }
 
     /// The competition in this folder, with these settings.
@@ -337,10 +342,9 @@ pub(crate) fn settings_here(options: impl Into<Options>, ui: &Ui, report: &mut R
 /// Which settings [`settings_here`] follows.
 pub(crate) fn source_here(options: impl Into<Options>, ui: &Ui) -> Result<SettingsSource> {
     let options = options.into();
-    let named = options.repo.clone().filter(|dir| !dir.as_os_str().is_empty());
-    let root = match named {
+    let root = match options.named() {
         // Not made yet: what lies in the folder of this process is not its own.
-        Some(dir) => Some(dir.canonicalize().unwrap_or(dir)),
+        Some(dir) => Some(dir.canonicalize().unwrap_or_else(|_| dir.to_owned())),
         None => find_root().ok().and_then(|root| root.canonicalize().ok()),
     };
     // Without a folder, only --config can name settings.

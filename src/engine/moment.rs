@@ -69,9 +69,7 @@ impl Context<'_> {
     fn time_on_chain(&self, block: Block, args: &ChainArgs) -> Result<Option<DateTime<Utc>>> {
         let settings = chain_settings(&self.config.chain, args, &env)?.at_a_glance();
         let Some(chain) = settings.open()? else { return Ok(None) };
-        let newest =
-            chain.best_block().and_then(|best| Ok(Moment { block: best, now: time_of(chain.as_ref(), best)? }));
-        match newest {
+        match newest(chain.as_ref(), Clock::Block) {
             Ok(newest) => Ok(newest.time_of(block)),
             Err(error) => {
                 self.ui.detail(&format!("the time at block {block} is estimated: {error}"));
@@ -112,14 +110,19 @@ fn moment_of(config: &Config, args: &MomentArgs, change: fn(ChainSettings) -> Ch
     }
     let settings = change(chain_settings(&config.chain, &args.chain, &env)?);
     let Some(chain) = settings.open()? else { return Ok(None) };
+    newest(chain.as_ref(), settings.clock).map(Some)
+}
+
+/// The newest block of a chain, and the time by this clock.
+fn newest(chain: &dyn Chain, clock: Clock) -> Result<Moment> {
     let block = chain.best_block()?;
-    let now = match settings.clock {
-        Clock::Block => time_of(chain.as_ref(), block)?,
+    let now = match clock {
+        Clock::Block => time_of(chain, block)?,
         Clock::System if chain.is_real() => Utc::now(),
         // A chain file without block times must not fail the command.
-        Clock::System => time_of(chain.as_ref(), block).unwrap_or_else(|_| Utc::now()),
+        Clock::System => time_of(chain, block).unwrap_or_else(|_| Utc::now()),
     };
-    Ok(Some(Moment { block, now }))
+    Ok(Moment { block, now })
 }
 
 /// Is the chain that they name a node on this machine, as a sandbox's is?
@@ -141,12 +144,11 @@ pub(crate) fn need_moment(config: &Config, args: &MomentArgs) -> Result<Moment> 
 /// # Errors
 /// As [`need_moment`]; the newest block of a real chain is not from about now.
 pub(crate) fn current_moment(config: &Config, args: &MomentArgs) -> Result<Moment> {
-    let moment = need_moment(config, args)?;
     let settings = chain_settings(&config.chain, &args.chain, &env)?;
-    if args.block.is_some() || settings.clock != Clock::System {
-        return Ok(moment);
-    }
-    let Some(chain) = settings.open()?.filter(|chain| chain.is_real()) else { return Ok(moment) };
+    let asked = args.block.is_none() && settings.clock == Clock::System;
+    let chain = if asked { settings.open()?.filter(|chain| chain.is_real()) } else { None };
+    let Some(chain) = chain else { return need_moment(config, args) };
+    let moment = newest(chain.as_ref(), settings.clock)?;
     let made = time_of(chain.as_ref(), moment.block)?;
     let age = moment.now.signed_duration_since(made);
     if age.num_seconds().abs() <= STALE_SECONDS {

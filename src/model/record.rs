@@ -13,10 +13,12 @@ use std::ops::{Deref, DerefMut};
 use std::str::FromStr;
 
 use indexmap::IndexMap;
-use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
+
+use crate::base::json::{Judged, Rules};
 
 /// Keys that this version does not know, each with its position among all keys.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -97,7 +99,8 @@ pub(crate) fn weight_of_map(map: &serde_json::Map<String, Value>) -> u64 {
     map.iter().map(|(key, value)| weight(key, value) + 100).sum()
 }
 
-/// Reads the value of an unknown key like [`Value`], but with limits on count and depth: it is hostile input.
+/// The limits of the value of an unknown key, on count and depth: it is hostile input.
+#[derive(Clone, Copy)]
 pub(crate) struct Keep<'a> {
     key: &'a str,
     left: &'a Cell<usize>,
@@ -111,74 +114,25 @@ pub(crate) fn room() -> Cell<usize> {
 
 impl<'a> Keep<'a> {
     /// Reads the value of this key.
-    pub(crate) fn under(key: &'a str, left: &'a Cell<usize>) -> Self {
-        Keep { key, left, depth: 0 }
+    pub(crate) fn under(key: &'a str, left: &'a Cell<usize>) -> Judged<Self> {
+        Judged(Keep { key, left, depth: 0 })
     }
+}
 
-    fn count<E: serde::de::Error>(&self) -> Result<(), E> {
+impl Rules for Keep<'_> {
+    fn value<E: serde::de::Error>(self) -> Result<(), E> {
         let left = self.left.get().checked_sub(1);
         let too_much = || format!("more than {MOST_KEPT} values under the unknown key `{}`", shortened(self.key));
         self.left.set(left.ok_or_else(|| E::custom(too_much()))?);
         Ok(())
     }
 
-    fn deeper<E: serde::de::Error>(&self) -> Result<Keep<'a>, E> {
+    fn below<E: serde::de::Error>(self) -> Result<Self, E> {
         if self.depth >= DEEPEST {
             let key = shortened(self.key);
             return Err(E::custom(format!("nests deeper than {DEEPEST} under the unknown key `{key}`")));
         }
-        Ok(Keep { key: self.key, left: self.left, depth: self.depth + 1 })
-    }
-
-    fn again(&self) -> Keep<'a> {
-        Keep { key: self.key, left: self.left, depth: self.depth }
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Keep<'_> {
-    type Value = Value;
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        self.count()?;
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Keep<'_> {
-    type Value = Value;
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(value.into())
-    }
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
-        let (below, mut list) = (self.deeper()?, Vec::new());
-        while let Some(value) = seq.next_element_seed(below.again())? {
-            list.push(value);
-        }
-        Ok(Value::Array(list))
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let (below, mut kept) = (self.deeper()?, serde_json::Map::new());
-        while let Some(key) = map.next_key::<String>()? {
-            kept.insert(key, map.next_value_seed(below.again())?);
-        }
-        Ok(Value::Object(kept))
+        Ok(Keep { depth: self.depth + 1, ..self })
     }
 }
 

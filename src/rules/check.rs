@@ -117,7 +117,7 @@ pub(crate) fn unasked(names: &[String], wanted: &[&PromptStem], format: ModelFor
 }
 
 /// The names without the pictures that stand beside a model of the same name, and how many of these there are: `render`
-/// writes them, and nobody fetches them.
+/// writes them, and they are never fetched.
 #[must_use]
 pub(crate) fn without_pictures(names: Vec<String>, format: ModelFormat) -> (Vec<String>, usize) {
     let all: HashSet<String> = names.iter().cloned().collect();

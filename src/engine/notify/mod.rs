@@ -108,10 +108,9 @@ impl Teller {
     pub(crate) fn went_on(&self, run: &RunRecord) {
         let (spent, gave_up) = *self.on_the_way();
         let Some(context) = self.context().filter(|_| !gave_up) else { return };
-        let file = self.options.metrics.as_ref().or(context.config.metrics.file.as_ref());
         // Half of the time is for the run's end.
         let left = (context.config.outbox.limit() / 2).saturating_sub(spent);
-        if left.is_zero() || context.config.notify.0.is_empty() && file.is_none() {
+        if left.is_zero() || context.config.notify.0.is_empty() && context.metrics_file().is_none() {
             return;
         }
         let begun = Instant::now();
@@ -139,7 +138,7 @@ impl Teller {
 
     /// Sends messages and writes the numbers, as the settings ask for. Returns whether no message waits any more.
     fn tell_and_count(&self, context: &Context<'_>, run: Option<&RunRecord>, until: Instant) -> bool {
-        let file = self.options.metrics.as_ref().or(context.config.metrics.file.as_ref());
+        let file = context.metrics_file();
         if context.config.notify.0.is_empty() && file.is_none() {
             if let Err(error) = pass_over(context, until) {
                 self.warn("notify", &error);

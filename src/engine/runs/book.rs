@@ -1,8 +1,9 @@
 //! The file of the record: `runs.jsonl` in the operator's own folder, and `runs.1.jsonl`, the one before it.
 //!
 //! A run appends a line when it begins, after each step, and when it ends; the last line of an id counts. In between, a
-//! line for each commit adds to it. A line is one write, so a kill leaves at most half a line, which the next writer ends and the reader skips. While a run is at
-//! work it holds a lock on a file of its own, by which a reader tells it from one that was killed.
+//! line for each commit adds to it. A line is one write, so a kill leaves at most half a line, which the next writer
+//! ends and the reader skips. While a run is at work it holds a lock on a file of its own, by which a reader tells it
+//! from one that was killed.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};

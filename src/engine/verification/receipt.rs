@@ -9,7 +9,7 @@ use serde_json::{Map, Number, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::base::error::{Context as _, Error, Result};
-use crate::base::strict_json::Strict;
+use crate::base::json::Strict;
 use crate::base::{files, text};
 use crate::engine::verification::eras;
 use crate::model::format::detect::Detected;
