@@ -104,7 +104,7 @@ fn wait_for_stage(context: &Context<'_>, standing: &Standing, args: &DownloadArg
         Stage::Downloading => Ok(()),
         Stage::MinerGeneration => {
             let block = context.need_moment(&args.moment)?.block;
-            let now = due(&context.facts(standing, Some(block)))
+            let now = due(&standing.facts(Some(block)))
                 .iter()
                 .any(|due| matches!(due, Due::Now { command: "download", .. }));
             if now { Ok(()) } else { Err(refused(Some(block))) }

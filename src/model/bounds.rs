@@ -49,6 +49,11 @@ pub(crate) const OUTPUTS: Bounds = values(8 * MIB, PROMPTS * VALUES);
 pub(crate) const DUELS: Bounds = values(32 * MIB, 4 * PROMPTS * VALUES);
 
 impl Bounds {
+    /// The most bytes.
+    pub(crate) const fn largest(self) -> u64 {
+        self.bytes
+    }
+
     /// Refuses bytes that are more than this, before anything is made of them.
     ///
     /// # Errors

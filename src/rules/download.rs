@@ -13,6 +13,7 @@ use super::Plan;
 use super::python_random::PythonRandom;
 use super::shard::Shard;
 use crate::base::text::counted;
+use crate::model::file_path::FilePath;
 use crate::model::file::{FileKind, PlayerFile};
 use crate::model::ids::{Hotkey, Player, PromptStem, RoundNumber, Seed};
 use crate::model::objects::{StemError, check_stem};
@@ -245,20 +246,21 @@ pub(crate) fn foreseen(
     miners: &[&Hotkey],
     lanes: &[MinerFiles],
     known: &KnownFiles,
-) -> (Vec<FileKind>, Vec<FileKind>) {
+) -> (Vec<FilePath>, Vec<FilePath>) {
     let fetched = |hotkey: &Hotkey| lanes.iter().any(|lane| lane.hotkey == *hotkey);
     let now = record(round, miners, known).map(|plan| plan.writes).unwrap_or_default();
-    let mut files: Vec<FileKind> = now.into_iter().map(|write| write.file).collect();
+    let mut files: Vec<FilePath> = now.into_iter().map(|write| write.file).collect();
     let mut possible = Vec::new();
     for hotkey in miners.iter().filter(|hotkey| fetched(hotkey)) {
-        let file = |file| FileKind::Player(round.number(), Player::Miner((*hotkey).clone()), file);
+        let file =
+            |file| FilePath::from(FileKind::Player(round.number(), Player::Miner((*hotkey).clone()), file));
         files.extend([file(PlayerFile::Submitted), file(PlayerFile::Sums)]);
         possible.push(file(PlayerFile::Refusals));
     }
     let settled = |hotkey: &&Hotkey| miners.contains(hotkey) || is_recorded(round, hotkey);
     let last = round.state.stage == Stage::Downloading && round.submissions.keys().all(|hotkey| settled(&hotkey));
     if last || round.state.stage == Stage::MinerGeneration {
-        files.push(FileKind::State);
+        files.push(FileKind::State.into());
     }
     (files, possible)
 }

@@ -18,4 +18,5 @@ pub mod render;
 pub mod stop;
 pub mod store;
 pub mod usage;
+pub mod views;
 pub mod witness;

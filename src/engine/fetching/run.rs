@@ -93,8 +93,8 @@ impl<'a> Download<'a> {
         let (files, miners_of) = (counted(files, "file", "files"), counted(lanes.len(), "miner", "miners"));
         report.say(format!("would fetch {files} of {miners_of}"));
         let (files, possible) = foreseen(&round, &miners, lanes, &self.known);
-        report.note_files(files.iter().map(FileKind::path));
-        report.note_possible(possible.iter().map(FileKind::path));
+        report.note_files(files.iter().map(ToString::to_string));
+        report.note_possible(possible.iter().map(ToString::to_string));
         Ok(())
     }
 

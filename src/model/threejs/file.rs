@@ -160,7 +160,7 @@ impl ThreejsFile {
     }
 
     /// The limits of this kind of file.
-    fn bounds(&self) -> Bounds {
+    pub(crate) fn bounds(&self) -> Bounds {
         match self {
             ThreejsFile::Config => bounds::BY_HAND,
             ThreejsFile::State => bounds::ONE_OBJECT,

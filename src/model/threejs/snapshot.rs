@@ -146,6 +146,40 @@ impl ThreejsSnapshot {
 }
 
 impl ThreejsRound {
+    /// The broken files among those that decide a round: the single list of what must be intact. `pod_stats.json` is
+    /// not on it, because nothing depends on it.
+    #[must_use]
+    pub fn broken(&self, round: RoundNumber) -> Vec<ThreejsFile> {
+        fn broken<T>(slot: &Slot<T>) -> bool {
+            matches!(slot, Slot::Broken)
+        }
+        let own = [
+            (ThreejsRoundFile::Schedule, broken(&self.schedule)),
+            (ThreejsRoundFile::Submissions, broken(&self.submissions)),
+            (ThreejsRoundFile::Seed, broken(&self.seed)),
+            (ThreejsRoundFile::Prompts, broken(&self.prompts)),
+            (ThreejsRoundFile::Builds, broken(&self.builds)),
+            (ThreejsRoundFile::Matrix, broken(&self.matrix)),
+            (ThreejsRoundFile::AuditMatrix, broken(&self.audit_matrix)),
+            (ThreejsRoundFile::RequireAudit, broken(&self.require_audit)),
+            (ThreejsRoundFile::GenerationReports, broken(&self.generation_reports)),
+            (ThreejsRoundFile::GenerationAudits, broken(&self.generation_audits)),
+            (ThreejsRoundFile::SourceAudit, broken(&self.source_audit)),
+            (ThreejsRoundFile::Winner, broken(&self.winner)),
+        ];
+        let own = own.into_iter().map(|(file, broken)| (ThreejsFile::Round(round, file), broken));
+        let players = self.players.iter().flat_map(|(player, files)| {
+            let submitted = (ThreejsPlayerFile::Submitted, broken(&files.submitted));
+            let generated =
+                files.generated.iter().map(|(run, slot)| (ThreejsPlayerFile::Generated(Some(*run)), broken(slot)));
+            let duels = files.duels.iter().map(|(name, slot)| (ThreejsPlayerFile::Duels(name.clone()), broken(slot)));
+            let audits = files.audits.iter().map(|(name, slot)| (ThreejsPlayerFile::Audit(name.clone()), broken(slot)));
+            let files = [submitted].into_iter().chain(generated).chain(duels).chain(audits);
+            files.map(|(file, broken)| (ThreejsFile::Player(round, player.clone(), file), broken)).collect::<Vec<_>>()
+        });
+        own.chain(players).filter(|(_, broken)| *broken).map(|(file, _)| file).collect()
+    }
+
     fn place(&mut self, file: ThreejsRoundFile, content: Option<Content>) {
         match file {
             ThreejsRoundFile::Schedule => put!(self.schedule, content, Content::Schedule),
