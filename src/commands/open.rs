@@ -24,10 +24,13 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &OpenArgs, report: &mut Report
     if block >= schedule.latest_reveal_block {
         return Err(not_due(&context, &*standing, "open", Some(block)));
     }
-    let intake = read_intake(&context, &*standing, &schedule, chain.as_ref(), block, &args.intake)?;
+    let mut intake = read_intake(&context, &*standing, &schedule, chain.as_ref(), block, &args.intake)?;
+    if matches!(standing, AnyStanding::Threejs(_)) {
+        intake = threejs::opening::admitted(&context, intake, chain.as_ref(), block)?;
+    }
     let mut plan = match &standing {
         AnyStanding::Mesh(standing) => opening::open(standing.state.current_round, recorded(standing)?, &intake),
-        AnyStanding::Threejs(standing) => threejs::opening::open(standing, &intake)?,
+        AnyStanding::Threejs(standing) => threejs::opening::open(&context, standing, &intake)?,
     };
     plan.says.extend(miners(&context, &intake));
     context.apply(&plan, report)

@@ -48,7 +48,10 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &RevealSeedArgs, report: &mut 
     wait_for(chain.as_ref(), context.config.chain.clock, latest)?;
     // Read the state at the window's last block: the chain keeps ten reveals per miner, so later ones would push out
     // those that count.
-    let intake = read_intake(&context, &*standing, &schedule, chain.as_ref(), latest, &args.intake)?;
+    let mut intake = read_intake(&context, &*standing, &schedule, chain.as_ref(), latest, &args.intake)?;
+    if matches!(standing, AnyStanding::Threejs(_)) {
+        intake = threejs::opening::admitted(&context, intake, chain.as_ref(), latest)?;
+    }
     let seed = seed_file(&context, &*standing, chain.as_ref(), &schedule, args)?;
     let previous = previous_prompts(&context, &*standing)?.0;
     let pool = pool.map_or_else(|| context.store.need::<PromptList>(&FileKind::Pool), Ok)?.0;

@@ -5,13 +5,15 @@ use super::threejs::standing::ThreejsStanding;
 use crate::base::error::Result;
 use crate::model::config::Settings;
 use crate::model::format::Format;
-use crate::model::ids::{Block, Hotkey, RoundNumber};
+use crate::model::ids::{Block, Hotkey, Player, RoundNumber};
 use crate::model::prompts::PromptList;
+use crate::model::refusals::Refusals;
 use crate::model::schedule::Schedule;
 use crate::model::seed::SeedFile;
 use crate::model::snapshot::Slot;
 use crate::model::stage::{CompetitionState, Stage};
 use crate::rules::stages::{self, Due, RoundWork as _, due, due_in};
+use crate::rules::tournament::{Field, TournamentOutcome, replay};
 use crate::rules::{outstanding, threejs, waits};
 
 /// What the files of a competition of one format say of where it stands.
@@ -28,6 +30,10 @@ pub(crate) trait Stands {
     fn prompts(&self) -> Option<&PromptList>;
     /// The current round's miners, with the block that revealed each; `None` before `submissions.json`.
     fn miners(&self) -> Option<Vec<(Hotkey, Block)>>;
+    /// A miner's `refusals.json`, if it can be read.
+    fn refusals(&self, hotkey: &Hotkey) -> Option<&Refusals>;
+    /// How many matches the tournament needs next; `None` before its files are there.
+    fn matches_left(&self) -> Option<u64>;
     /// The files that decide the round and do not parse, by path.
     fn broken(&self) -> Vec<String>;
     /// The stage that the round's files show.
@@ -69,6 +75,16 @@ impl Stands for Standing {
         let submissions = self.files.submissions.get()?;
         Some(submissions.iter().map(|(hotkey, one)| (hotkey.clone(), one.revealed_at_block)).collect())
     }
+    fn refusals(&self, hotkey: &Hotkey) -> Option<&Refusals> {
+        self.files.players.get(&Player::Miner(hotkey.clone()))?.refusals.get()
+    }
+    fn matches_left(&self) -> Option<u64> {
+        let field = Field::of(&self.files, self.settings().win_margin, &self.settings().limits())?;
+        Some(match replay(&field).outcome {
+            TournamentOutcome::Matches(missing) => missing.len() as u64,
+            _ => 0,
+        })
+    }
     fn broken(&self) -> Vec<String> {
         self.files.broken(self.round()).iter().map(|file| file.path()).collect()
     }
@@ -106,6 +122,12 @@ impl Stands for ThreejsStanding {
     fn miners(&self) -> Option<Vec<(Hotkey, Block)>> {
         let submissions = self.files.submissions.get()?;
         Some(submissions.iter().map(|(hotkey, one)| (hotkey.clone(), one.revealed_at_block)).collect())
+    }
+    fn refusals(&self, hotkey: &Hotkey) -> Option<&Refusals> {
+        self.files.players.get(&Player::Miner(hotkey.clone()))?.refusals.get()
+    }
+    fn matches_left(&self) -> Option<u64> {
+        self.work().matches_left()
     }
     fn broken(&self) -> Vec<String> {
         self.files.broken(self.round()).iter().map(|file| file.path()).collect()

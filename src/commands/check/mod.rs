@@ -39,6 +39,9 @@ const LONGEST_LIST: u64 = files::SMALL;
 pub(super) fn run(global: &Global, ui: &Ui, args: &CheckArgs, report: &mut Report) -> Result<()> {
     let context = Context { stop: Stop::on_signals()?, ..Context::open(global, ui, report)? };
     context.runs_this_format()?;
+    if context.this_format()? == Format::Threejs {
+        return Err(Error::failed("check does not look at three.js modules yet"));
+    }
     let state = context.store.need::<CompetitionState>(&FileKind::State)?;
     let standing = context.standing_in(args.round)?;
     is_here(&standing, args.round, &state)?;

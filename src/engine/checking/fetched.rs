@@ -8,7 +8,7 @@ use super::store::PreviewStore;
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::files;
 use crate::base::text::counted;
-use crate::engine::fetching::pipeline::{FetchEvent, clean_up};
+use crate::engine::fetching::pipeline::{Draws, FetchEvent, clean_up};
 use crate::engine::fetching::run::{PHASES, PipelineJob, count, renderer, settle};
 use crate::engine::fetching::spool::{Spool, Spooled};
 use crate::model::ids::{Block, Hotkey, PromptStem, Seed};
@@ -86,7 +86,7 @@ impl CheckJob<'_> {
         let mut phases = context.ui.phases(&PHASES, files);
         let mut told = Told::default();
         let job = PipelineJob { round, format, lanes, fetcher, spool };
-        job.pipeline(context, Some(renderer.as_ref()), store).run(|event| {
+        job.pipeline(context, Draws::Preview(Some(renderer.as_ref())), store).run(|event| {
             match event {
                 None => phases.tick(),
                 Some(FetchEvent::Settled { mark, spooled }) => {

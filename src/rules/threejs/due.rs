@@ -66,6 +66,14 @@ impl ThreejsWork<'_> {
         self.files.builds.get().and_then(|builds| builds.get(hotkey)).is_some_and(|build| is_final(build.status))
     }
 
+    /// How many matches of the tournament can be played now.
+    pub(crate) fn matches_left(&self) -> Option<u64> {
+        of_round(self.files, self.win_margin, self.audit_repeats, |chain| {
+            let pending = chain.links.iter().filter(|link| link.fate == Fate::Pending).count();
+            (chain.unplayed.len() + pending) as u64
+        })
+    }
+
     /// What a winner lacks that `duel` cannot give it; `None` if `duel` has something to do about it.
     fn awaited_of(&self, link: &Link<'_>) -> Option<String> {
         let requests = self.files.require_audit.get();

@@ -1,5 +1,8 @@
 //! What draws three.js modules: a trait, and one file per driver.
 
+pub mod http;
+pub mod settings;
+
 use std::fmt;
 
 use crate::base::error::Error;
