@@ -821,6 +821,9 @@ pub struct SandboxArgs {
     /// Prompts in a round, 1 to 128 [default: 10]
     #[arg(long, value_name = "COUNT", value_parser = count::<usize, 1, 128>)]
     pub prompts: Option<usize>,
+    /// What the competition is about [default: mesh]
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub format: Option<RunFormat>,
     /// The port of all servers; 0 picks a free one [default: 24404, or the next free one]
     #[arg(long, value_name = "PORT")]
     pub port: Option<u16>,

@@ -109,10 +109,7 @@ fn wait_for_stage(context: &Context<'_>, standing: &Standing, args: &DownloadArg
         Stage::Downloading => Ok(()),
         Stage::MinerGeneration => {
             let block = context.need_moment(&args.moment)?.block;
-            let now = standing
-                .due(Some(block))
-                .iter()
-                .any(|due| matches!(due, Due::Now { command: "download", .. }));
+            let now = standing.due(Some(block)).iter().any(|due| matches!(due, Due::Now { command: "download", .. }));
             if now { Ok(()) } else { Err(refused(Some(block))) }
         }
         _ => Err(refused(None)),

@@ -107,7 +107,9 @@ mod tests {
 
     #[test]
     fn a_path_belongs_to_a_competition_of_any_format_and_to_nothing_else() {
-        for path in ["state.json", "rounds/3/question.toml", "rounds/3/audit_matrix.csv", "rounds/0/leader/generated_2.json"] {
+        for path in
+            ["state.json", "rounds/3/question.toml", "rounds/3/audit_matrix.csv", "rounds/0/leader/generated_2.json"]
+        {
             assert_eq!(FilePath::of(path).map(|file| file.as_str().to_owned()).as_deref(), Some(path));
         }
         for path in ["README.md", "../state.json", "rounds/0/judge_progress.json"] {

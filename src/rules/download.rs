@@ -12,9 +12,10 @@ pub(crate) use self::tally::{Tally, recorded_tally, tally};
 use super::Plan;
 use super::python_random::PythonRandom;
 use super::shard::Shard;
+use super::threejs::download::modules;
 use crate::base::text::counted;
-use crate::model::file_path::FilePath;
 use crate::model::file::{FileKind, PlayerFile};
+use crate::model::file_path::FilePath;
 use crate::model::ids::{Hotkey, Player, PromptStem, RoundNumber, Seed};
 use crate::model::objects::{StemError, check_stem};
 use crate::model::outputs::{Output, Outputs};
@@ -26,7 +27,6 @@ use crate::model::store::FileWrite;
 use crate::model::submissions::Submissions;
 use crate::model::sums::Sums;
 use crate::model::threejs::snapshot::ThreejsRound;
-use super::threejs::download::modules;
 
 /// What one run is asked to fetch.
 #[derive(Debug, Clone)]
@@ -269,8 +269,7 @@ pub(crate) fn foreseen(
     let mut files: Vec<FilePath> = now.into_iter().map(|write| write.file).collect();
     let mut possible = Vec::new();
     for hotkey in miners.iter().filter(|hotkey| fetched(hotkey)) {
-        let file =
-            |file| FilePath::from(FileKind::Player(round.number(), Player::Miner((*hotkey).clone()), file));
+        let file = |file| FilePath::from(FileKind::Player(round.number(), Player::Miner((*hotkey).clone()), file));
         files.extend([file(PlayerFile::Submitted), file(PlayerFile::Sums)]);
         possible.push(file(PlayerFile::Refusals));
     }

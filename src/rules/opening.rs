@@ -146,10 +146,7 @@ pub(crate) fn prompts_of(selection: Selection) -> Result<PromptList, OpeningErro
 pub(crate) fn drawn(seed: &SeedFile, selection: &Selection) -> [String; 2] {
     let (carried, fresh) = (selection.carried.len(), selection.fresh.len());
     let prompts = counted(carried + fresh, "prompt", "prompts");
-    [
-        format!("seed {}{}", seed.seed, source(seed)),
-        format!("{prompts}: {carried} carried over, {fresh} from the pool"),
-    ]
+    [format!("seed {}{}", seed.seed, source(seed)), format!("{prompts}: {carried} carried over, {fresh} from the pool")]
 }
 
 /// The line for a round without a valid submission.

@@ -304,11 +304,7 @@ pub(crate) fn pause(state: &CompetitionState) -> Result<Plan, HoldError> {
 ///
 /// # Errors
 /// It is not paused, or the files show no stage.
-pub(crate) fn resume(
-    state: &CompetitionState,
-    shown: Option<Stage>,
-    named: Option<Stage>,
-) -> Result<Plan, HoldError> {
+pub(crate) fn resume(state: &CompetitionState, shown: Option<Stage>, named: Option<Stage>) -> Result<Plan, HoldError> {
     if state.stage != Stage::Paused {
         return Err(HoldError::NotPaused(state.stage));
     }

@@ -26,13 +26,13 @@ use crate::rules::seed::SeedSource;
 use crate::world::builds::settings::BuildSettings;
 use crate::world::chain::settings::ChainSettings;
 use crate::world::distance::settings::DistanceSettings;
+use crate::world::embeddings::settings::EmbeddingSettings;
 use crate::world::fetch::DownloadSettings;
 use crate::world::git::Git;
 use crate::world::judge::settings::JudgeSettings;
 use crate::world::notify::{Endpoints, HeartbeatSettings, OutboxSettings};
 use crate::world::pods::settings::PodSettings;
 use crate::world::store::settings::StoreSettings;
-use crate::world::embeddings::settings::EmbeddingSettings;
 use crate::world::usage::Meter;
 use crate::world::views::settings::ViewSettings;
 

@@ -25,7 +25,8 @@ impl RepositoryFiles {
     /// The URL is not http(s), or the token cannot be read.
     pub fn open(url: &str, env: impl Fn(&str) -> Option<String>) -> Result<RepositoryFiles> {
         let url = url.trim().trim_end_matches('/');
-        let wrong = |why: &dyn std::fmt::Display| Error::usage(format!("[miners] hardware_url {}: {why}", shown_url(url)));
+        let wrong =
+            |why: &dyn std::fmt::Display| Error::usage(format!("[miners] hardware_url {}: {why}", shown_url(url)));
         check_service_url(url).map_err(|why| wrong(&why))?;
         let token = Secret::from_env(env, "GITHUB_TOKEN")?;
         if token.is_some() && !url.starts_with("https://") {

@@ -60,7 +60,10 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &DoctorArgs, report: &mut Repo
     jobs.extend(checkout::jobs(context.git.as_ref(), args.offline, global.push));
     // Without settings that are followed, nothing is known of what they name.
     if read.is_ok() && !matches!(source, SettingsSource::Defaults(Some(_))) {
-        jobs.extend(services::jobs(&desk(&context, args, config, standing.as_ref().ok().map(|standing| &**standing))?, &scope));
+        jobs.extend(services::jobs(
+            &desk(&context, args, config, standing.as_ref().ok().map(|standing| &**standing))?,
+            &scope,
+        ));
     }
     found.extend(jobs::run(jobs, &stop)?.into_iter().map(|finding| finding.without(&keys)));
     conclude(global.verbosity() == Verbosity::Quiet, args.stage.as_deref(), &found, report);

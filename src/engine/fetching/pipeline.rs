@@ -247,7 +247,7 @@ impl Pipeline<'_> {
         let Spooled { path, fetched } = spooled;
         let renderer = match self.draws {
             Draws::Preview(renderer) => renderer,
-            Draws::Views(maker, prompts) => return self.draw_views(maker, prompts, (stem, path)),
+            Draws::Views(maker, prompts) => return self.draw_views(maker, prompts, (stem, path.as_path())),
         };
         if let Err(why) = self.format.check(&fetched.head, fetched.size) {
             return Ok(Some(PreviewResult::NoModel(Said(why.code().to_owned(), why.to_string()))));

@@ -8,13 +8,13 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::outbox::FOLDER;
+use super::seen::name_in;
 use crate::base::error::{Context as _, Result};
 use crate::base::files;
 use crate::base::text::{cut, line};
 use crate::engine::context::Context;
 use crate::engine::runs::record::{Outcome, RunRecord};
 use crate::engine::runs::streak::Faults;
-use super::seen::name_in;
 use crate::model::file::FileKind;
 use crate::model::stage::{CompetitionState, Stage, Timestamp};
 use crate::world::usage::{ServiceUse, Usage};

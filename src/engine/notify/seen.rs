@@ -56,7 +56,8 @@ impl Seen {
 /// The competition's name, in any format that gen404 runs; `None` where `config.json` does not say it.
 pub(super) fn name_in(store: &Store) -> Option<String> {
     let mesh = || store.load::<ConfigFile>(&FileKind::Config).ok().flatten().map(|config| config.settings.name);
-    let threejs = || store.load::<ThreejsConfig>(&ThreejsFile::Config).ok().flatten().map(|config| config.settings.name);
+    let threejs =
+        || store.load::<ThreejsConfig>(&ThreejsFile::Config).ok().flatten().map(|config| config.settings.name);
     mesh().or_else(threejs)
 }
 

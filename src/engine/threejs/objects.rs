@@ -97,9 +97,12 @@ impl ViewMaker {
         if let Some(picture) = known().get(url) {
             return Ok(picture.clone());
         }
-        let picture = Arc::new(self.client.send(&Request::get(url)).and_then(|answer| answer.file()).map_err(|error| {
-            error.hint("without a prompt's picture, no views of it can be embedded: is it still where prompts.txt says?")
-        })?);
+        let picture =
+            Arc::new(self.client.send(&Request::get(url)).and_then(|answer| answer.file()).map_err(|error| {
+                error.hint(
+                    "without a prompt's picture, no views of it can be embedded: is it still where prompts.txt says?",
+                )
+            })?);
         known().insert(url.to_owned(), picture.clone());
         Ok(picture)
     }
@@ -120,10 +123,13 @@ impl Context<'_> {
 impl ViewFiles {
     fn of(views: Views, embeddings: Option<Vec<u8>>) -> Result<ViewFiles> {
         let Views { white, gray, grid } = views;
-        let named = |folder: &'static str| move |(view, png): (&(&str, i32, i32), Vec<u8>)| (format!("{folder}/{}.png", view.0), png);
         let mut files: Vec<(String, ObjectKind, Vec<u8>)> = Vec::new();
-        let pictures = WHITE.iter().zip(white).map(named("white")).chain(WHITE.iter().zip(gray).map(named("gray")));
-        files.extend(pictures.map(|(name, png)| (name, ObjectKind::Preview, png)));
+        for ((name, ..), png) in WHITE.iter().zip(white) {
+            files.push((format!("white/{name}.png"), ObjectKind::Preview, png));
+        }
+        for ((name, ..), png) in WHITE.iter().zip(gray) {
+            files.push((format!("gray/{name}.png"), ObjectKind::Preview, png));
+        }
         files.extend(embeddings.map(|npz| ("embeddings.npz".to_owned(), ObjectKind::Embeddings, npz)));
         // Last, so that whoever finds it finds the others.
         files.push(("grid.png".to_owned(), ObjectKind::Preview, grid));
@@ -155,7 +161,13 @@ impl ModulePlace<'_> {
     ///
     /// # Errors
     /// The store fails.
-    pub(crate) fn put_module(&self, stem: &PromptStem, bytes: Bytes<'_>, size: u64, sha256: &str) -> Result<StoredObject> {
+    pub(crate) fn put_module(
+        &self,
+        stem: &PromptStem,
+        bytes: Bytes<'_>,
+        size: u64,
+        sha256: &str,
+    ) -> Result<StoredObject> {
         let kind = ObjectKind::Model(crate::model::format::ModelFormat::Js);
         let key = |version| ObjectKey::module(self.round, self.player, self.folder, stem, version);
         put_new(self.store, key, &NewObject { kind, bytes, size, sha256 })
@@ -171,7 +183,10 @@ impl ModulePlace<'_> {
                 return Ok(stored);
             }
         }
-        Err(Error::failed(format!("{}: {MOST_VERSIONS} versions of the views of {stem} already exist", self.store.name())))
+        Err(Error::failed(format!(
+            "{}: {MOST_VERSIONS} versions of the views of {stem} already exist",
+            self.store.name()
+        )))
     }
 
     /// `None` if a file of this version is there with other bytes.

@@ -296,7 +296,8 @@ mod tests {
     #[test]
     fn a_path_and_its_file_lead_to_each_other() {
         let hotkey = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
-        let names = ["submitted", "generated", "generated_12", "pod_stats", "refusals", "duels_leader", "duels_submitted"];
+        let names =
+            ["submitted", "generated", "generated_12", "pod_stats", "refusals", "duels_leader", "duels_submitted"];
         let audits = ["audit_submitted", "audit_leader_3", "audit_5GrwvaEF5z_1"];
         let player = names.into_iter().chain(audits).map(|name| format!("rounds/3/{hotkey}/{name}.json"));
         let round = ThreejsRoundFile::ALL.map(|file| format!("rounds/3/{}", file.name()));

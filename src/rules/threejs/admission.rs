@@ -80,9 +80,9 @@ pub(crate) fn hardware(file: Option<&[u8]>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ids::RoundNumber;
     use crate::model::reveal::Reveal;
     use crate::model::schedule::Schedule;
-    use crate::model::ids::RoundNumber;
     use crate::rules::submissions::{SubmissionTerms, intake};
 
     fn key(n: u8) -> Hotkey {

@@ -5,9 +5,7 @@ use crate::model::ids::RoundNumber;
 use crate::model::store::FileWrite;
 use crate::model::submissions::{Submission, Submissions};
 use crate::model::threejs::file::{ThreejsFile, ThreejsRoundFile};
-use crate::model::threejs::programs::{
-    ThreejsBuild, ThreejsBuilds, ThreejsSubmission, ThreejsSubmissions,
-};
+use crate::model::threejs::programs::{ThreejsBuild, ThreejsBuilds, ThreejsSubmission, ThreejsSubmissions};
 use crate::rules::Plan;
 
 /// The submissions without their hardware, as the shared rules know them.
@@ -74,7 +72,11 @@ mod tests {
         let builds: Builds = serde_json::from_value(json!({miner.as_str(): build})).unwrap();
         let plan = with_hardware(Plan::default(), RoundNumber(0), &builds, &submissions, None);
         let text = String::from_utf8(plan.writes[0].bytes.clone()).unwrap();
-        assert!(text.contains("\"revealed_at_block\": 1,\n    \"hardware\": [\n      \"4xRTX6000Pro\"\n    ],\n    \"tag\""));
+        assert!(
+            text.contains(
+                "\"revealed_at_block\": 1,\n    \"hardware\": [\n      \"4xRTX6000Pro\"\n    ],\n    \"tag\""
+            )
+        );
         let back: ThreejsBuilds = serde_json::from_str(&text).unwrap();
         assert_eq!(shared_builds(&back), builds);
     }

@@ -2,9 +2,9 @@
 //! resumption are those of meshes, to which a module is a model and its grid of views the preview.
 
 use super::builds::shared_submissions;
+use crate::model::format::Format;
 use crate::model::ids::Hotkey;
 use crate::model::outputs::{Output, Outputs};
-use crate::model::format::Format;
 use crate::model::record::Extra;
 use crate::model::refusals;
 use crate::model::snapshot::{PlayerFiles, RoundFiles, Slot};
@@ -51,7 +51,7 @@ fn shared_outputs(modules: &Modules) -> Outputs {
         distance: 0.0,
         extra: Extra::default(),
     };
-    Outputs::of(Format::Threejs, modules.iter().map(|(stem, module)| (stem.clone(), output(module))).collect())
+    Outputs::of(Format::Threejs, modules.iter().map(|(stem, module)| (stem.clone(), output(module))))
 }
 
 /// `submitted.json` of a miner whose outputs these are: what is known now, else what is recorded.
@@ -126,7 +126,8 @@ mod tests {
     #[test]
     fn a_module_is_recorded_with_all_its_views_or_with_a_reason() {
         let model = object("submitted/car.js");
-        let stored = FetchOutcome::Stored { model: model.clone(), png: object("submitted/car/grid.png"), more: Vec::new() };
+        let stored =
+            FetchOutcome::Stored { model: model.clone(), png: object("submitted/car/grid.png"), more: Vec::new() };
         let whole = module(&stored);
         assert_eq!(whole.views.as_deref(), Some("https://s.example/rounds/0/m/submitted/car"));
         assert_eq!((whole.js.as_deref(), whole.failure_reason, whole.size), (Some(model.url.as_str()), None, 7));

@@ -208,7 +208,8 @@ mod tests {
         let miner = Hotkey::from_account(&[1; 32]);
         let mut files = round(&miner);
         assert_eq!(shown_by(&files), None);
-        files.schedule = of(json!({"earliest_reveal_block": 1, "latest_reveal_block": 2, "generation_deadline_block": 3}));
+        files.schedule =
+            of(json!({"earliest_reveal_block": 1, "latest_reveal_block": 2, "generation_deadline_block": 3}));
         assert_eq!(shown_by(&files), Some(Stage::Open));
         files.seed = of(json!({"seed": 1}));
         assert_eq!(shown_by(&files), Some(Stage::MinerGeneration));

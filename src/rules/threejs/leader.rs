@@ -1,16 +1,16 @@
 //! Who leads next: the shared rule, with the hardware of the program.
 
 use crate::model::config::Settings;
-use crate::model::stage::CompetitionState;
-use crate::model::schedule::Schedule;
-use crate::model::store::FileWrite;
-use crate::model::threejs::file::ThreejsFile;
-use crate::rules::Plan;
 use crate::model::ids::Block;
 use crate::model::leader::LeaderEntry;
 use crate::model::record::Extra;
+use crate::model::schedule::Schedule;
+use crate::model::stage::CompetitionState;
+use crate::model::store::FileWrite;
+use crate::model::threejs::file::ThreejsFile;
 use crate::model::threejs::programs::{ThreejsLeader, ThreejsWinner};
 use crate::model::winner::Winner;
+use crate::rules::Plan;
 use crate::rules::succession::{FinalizeError, Finished, Moment, close, transition};
 
 /// The entry that a finished round adds, if any: a new leader with weight 1.0, or the current one again with less
@@ -104,9 +104,10 @@ mod tests {
     fn a_new_leader_brings_its_hardware_and_one_that_holds_keeps_its_own() {
         let key = |n: u8| crate::model::ids::Hotkey::from_account(&[n; 32]);
         let program = |n: u8| format!("{n:02x}").repeat(20);
-        let leaders: Vec<ThreejsLeader> = serde_json::from_value(json!([{"hotkey": key(1), "repo": "a/b", "commit": program(1),
+        let leaders: Vec<ThreejsLeader> =
+            serde_json::from_value(json!([{"hotkey": key(1), "repo": "a/b", "commit": program(1),
             "docker": "x", "hardware": ["4xH200"], "weight": 0.7, "effective_block": 0}]))
-        .unwrap();
+            .unwrap();
         let schedule: Schedule = serde_json::from_value(
             json!({"earliest_reveal_block": 1, "latest_reveal_block": 1000, "generation_deadline_block": 2200}),
         )
@@ -126,7 +127,8 @@ mod tests {
             let leader = plan.writes.iter().find(|write| write.file == ThreejsFile::Leader).unwrap();
             serde_json::from_slice::<serde_json::Value>(&leader.bytes).unwrap()
         };
-        let held = written(json!({"winner_hotkey": "leader", "repo": "a/b", "commit": program(1), "docker_image": "x"}));
+        let held =
+            written(json!({"winner_hotkey": "leader", "repo": "a/b", "commit": program(1), "docker_image": "x"}));
         assert_eq!((&held[1]["weight"], &held[1]["hardware"]), (&json!(0.6), &json!(["4xH200"])));
         let won = written(json!({"winner_hotkey": key(2), "repo": "c/d", "commit": program(2), "docker_image": "y",
             "hardware": ["4xRTX6000Pro"]}));

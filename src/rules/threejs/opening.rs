@@ -12,9 +12,7 @@ use crate::model::submissions::Submission;
 use crate::model::threejs::file::{ThreejsFile, ThreejsRoundFile};
 use crate::model::threejs::programs::{ThreejsLeader, ThreejsSubmission, ThreejsSubmissions, ThreejsWinner};
 use crate::rules::Plan;
-use crate::rules::opening::{
-    Beginning, OpeningError, drawn, nobody, prompts_of, revealed, starts_builds, summary,
-};
+use crate::rules::opening::{Beginning, OpeningError, drawn, nobody, prompts_of, revealed, starts_builds, summary};
 use crate::rules::prompts::TooFewPrompts;
 use crate::rules::submissions::Intake;
 

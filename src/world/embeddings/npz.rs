@@ -18,11 +18,18 @@ struct Member {
 /// Writes float32 vectors by name, in the given order.
 #[must_use]
 pub fn write(arrays: &[(String, Vec<f32>)]) -> Vec<u8> {
+    let files: Vec<(String, Vec<u8>)> =
+        arrays.iter().map(|(name, vector)| (format!("{name}.npy"), npy(vector))).collect();
+    stored(&files)
+}
+
+/// A zip of these files, stored without compression. The same files give the same bytes.
+#[must_use]
+pub fn stored(files: &[(String, Vec<u8>)]) -> Vec<u8> {
     let (mut out, mut members) = (Vec::new(), Vec::new());
-    for (name, vector) in arrays {
-        let body = npy(vector);
-        let (crc, size, offset) = (crc32fast::hash(&body), length(&body), length(&out));
-        let member = Member { name: format!("{name}.npy").into_bytes(), crc, size, offset };
+    for (name, body) in files {
+        let (crc, size, offset) = (crc32fast::hash(body), length(body), length(&out));
+        let member = Member { name: name.clone().into_bytes(), crc, size, offset };
         out.extend(b"PK\x03\x04");
         out.extend(VERSION.to_le_bytes());
         out.extend(member.common());
@@ -102,7 +109,8 @@ pub fn read(bytes: &[u8]) -> Option<Vec<(String, Vec<f32>)>> {
     for _ in 0..count.min(64) {
         let entry = bytes.get(at..)?;
         let (name, extra, comment) = (u16_at(entry, 28)?, u16_at(entry, 30)?, u16_at(entry, 32)?);
-        let (method, crc, size, offset) = (u16_at(entry, 10)?, u32_at(entry, 16)?, u32_at(entry, 20)?, u32_at(entry, 42)?);
+        let (method, crc, size, offset) =
+            (u16_at(entry, 10)?, u32_at(entry, 16)?, u32_at(entry, 20)?, u32_at(entry, 42)?);
         let name_bytes = entry.get(46..46 + usize::from(name))?;
         let local = bytes.get(offset as usize..)?;
         let begins = 30 + usize::from(u16_at(local, 26)?) + usize::from(u16_at(local, 28)?);

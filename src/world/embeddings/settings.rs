@@ -99,7 +99,9 @@ fn model(weights: &DistanceSettings) -> Result<Box<dyn Embedder>> {
 #[cfg(not(feature = "dinov3"))]
 fn model(_: &DistanceSettings) -> Result<Box<dyn Embedder>> {
     let without = Error::usage("embeddings by dinov3: this gen404 was built without the feature dinov3");
-    Err(without.hint("cargo build --release --features dinov3 (it needs libtorch 2.13: see docs/distances.md), or ask a service"))
+    Err(without.hint(
+        "cargo build --release --features dinov3 (it needs libtorch 2.13: see docs/distances.md), or ask a service",
+    ))
 }
 
 #[cfg(test)]
