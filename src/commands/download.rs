@@ -95,7 +95,7 @@ fn is_done(standing: &FetchStanding) -> bool {
 }
 
 /// Refuses to start before the deadline, or in a stage that is not for this command.
-fn wait_for_stage(context: &Context<'_>, standing: &Standing, args: &DownloadArgs) -> Result<()> {
+fn wait_for_stage(context: &Context<'_>, standing: &dyn Stands, args: &DownloadArgs) -> Result<()> {
     let refused = |block: Option<Block>| {
         let error = not_due(context, standing, "download", block);
         match standing.stage() {

@@ -9,6 +9,10 @@ use crate::base::error::{Context as _, Error, Result};
 use crate::engine::context::Context;
 use crate::model::ids::{Player, PromptStem, RoundNumber};
 use crate::model::objects::{MOST_VERSIONS, ObjectKey, ObjectKind, StoredObject};
+use crate::model::refusals::{self, Refusal};
+use crate::model::threejs::outputs::Module;
+use crate::rules::download::{FetchOutcome, refusal};
+use crate::rules::threejs::download::module;
 use crate::settings::flags::env;
 use crate::world::embeddings::{self, Embedder};
 use crate::world::http::{Client, HttpLimits, Request, Retry};
@@ -139,12 +143,6 @@ impl ViewFiles {
         };
         Ok(ViewFiles(files.into_iter().map(file).collect::<Result<_>>()?))
     }
-
-    /// Bytes of all files.
-    #[must_use]
-    pub(crate) fn size(&self) -> u64 {
-        self.0.iter().map(|file| file.bytes.len() as u64).sum()
-    }
 }
 
 /// Where a player's modules of one kind go: `submitted`, or `generated_2`.
@@ -156,7 +154,44 @@ pub(crate) struct ModulePlace<'a> {
     pub(crate) folder: &'a str,
 }
 
+/// What is recorded of a module that was made here.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct KeptModule {
+    pub(crate) module: Module,
+    /// Path below the player's folder and SHA-256 of each of its objects, for `SHA256SUMS`.
+    pub(crate) sums: Vec<(String, String)>,
+    /// Why it has no views, for `refusals.json`.
+    pub(crate) refusal: Option<Refusal>,
+}
+
 impl ModulePlace<'_> {
+    /// Draws a module for the prompt with this picture, and stores it with all its views, or without any.
+    ///
+    /// # Errors
+    /// The store, the renderer or the embedder failed: nothing is known of the module.
+    pub(crate) fn keep(
+        &self,
+        maker: &ViewMaker,
+        (stem, prompt): (&PromptStem, &str),
+        source: &[u8],
+        stop: &Stop,
+    ) -> Result<KeptModule> {
+        let made = maker.make(source, prompt, stop)?;
+        let (size, sha256) = (source.len() as u64, sha256_of(source).failed(|| format!("{stem}: no digest"))?);
+        let model = self.put_module(stem, Bytes::Memory(source), size, &sha256)?;
+        let outcome = match made {
+            Made::Views(files) => {
+                let StoredViews { grid, more } = self.put_views(stem, &files)?;
+                FetchOutcome::Stored { model, png: grid, more }
+            }
+            Made::Refused(reason) => {
+                FetchOutcome::Refused { model: Some(model), code: refusals::BY_SERVICE.to_owned(), reason }
+            }
+        };
+        let sums = outcome.objects().map(|object| (object.path.clone(), object.sha256.clone())).collect();
+        Ok(KeptModule { module: module(&outcome), sums, refusal: refusal(&outcome) })
+    }
+
     /// Stores a module under its first key that is free or already holds the same bytes.
     ///
     /// # Errors

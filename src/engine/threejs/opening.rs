@@ -1,6 +1,6 @@
 //! `open` and `reveal-seed` of three.js modules: who may take part, and on which hardware.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::error::{Error, Result};
 use crate::engine::context::Context;
@@ -30,7 +30,7 @@ pub(crate) fn admitted(context: &Context<'_>, intake: Intake, chain: &dyn Chain,
     if required == 0 || intake.accepted.is_empty() {
         return Ok(intake);
     }
-    let mut holdings = Holdings { at, ..Holdings::default() };
+    let mut holdings = Holdings { owners: BTreeMap::new(), locked: BTreeMap::new(), at };
     for hotkey in intake.accepted.keys() {
         holdings.owners.insert(hotkey.clone(), chain.owner(at, hotkey)?);
     }

@@ -9,7 +9,7 @@ use crate::rules::submissions::{Intake, SubmissionRefusal};
 use crate::rules::threejs::known::HARDWARE;
 
 /// What the chain says about the submitting hotkeys and their owners.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Holdings {
     /// The owner of each hotkey; `None` where the hotkey is not registered.
     pub owners: BTreeMap<Hotkey, Option<Coldkey>>,
