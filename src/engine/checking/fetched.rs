@@ -62,7 +62,7 @@ impl CheckJob<'_> {
         // As if nothing were recorded of the miner yet: every file is to be fetched.
         let files = RoundFiles::of(self.standing.files.format);
         let (state, prompts, seed) = (&self.standing.state, self.prompts, self.seed.unwrap_or(Seed(0)));
-        let round = DownloadRound { state, files: &files, submissions: &submissions, prompts, seed };
+        let round = DownloadRound { state, files: &files, modules: None, submissions: &submissions, prompts, seed };
         let wanted = WantedMiners { only: None, shard: Shard::WHOLE, retry_failed: false };
         let lanes = round.lanes(&KnownFiles::default(), &wanted).map_err(Error::failed)?;
         let told = self.run(lanes, &store)?;

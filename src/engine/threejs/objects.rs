@@ -156,6 +156,7 @@ pub(crate) struct ModulePlace<'a> {
 
 /// What is recorded of a module that was made here.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(dead_code, reason = "for programs that are run again")]
 pub(crate) struct KeptModule {
     pub(crate) module: Module,
     /// Path below the player's folder and SHA-256 of each of its objects, for `SHA256SUMS`.
@@ -169,6 +170,7 @@ impl ModulePlace<'_> {
     ///
     /// # Errors
     /// The store, the renderer or the embedder failed: nothing is known of the module.
+    #[allow(dead_code, reason = "for programs that are run again")]
     pub(crate) fn keep(
         &self,
         maker: &ViewMaker,
@@ -196,6 +198,7 @@ impl ModulePlace<'_> {
     ///
     /// # Errors
     /// The store fails.
+    #[allow(dead_code, reason = "for programs that are run again")]
     pub(crate) fn put_module(
         &self,
         stem: &PromptStem,

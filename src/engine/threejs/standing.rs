@@ -1,6 +1,6 @@
 //! Where a competition of three.js modules stands.
 
-use crate::base::error::{Error, Result};
+use crate::base::error::Result;
 use crate::engine::context::Context;
 use crate::model::ids::RoundNumber;
 use crate::model::stage::CompetitionState;
@@ -23,17 +23,6 @@ impl ThreejsStanding {
     pub(crate) fn work(&self) -> ThreejsWork<'_> {
         let (win_margin, audit_repeats) = (self.config.settings.win_margin, self.config.audit_repeats);
         ThreejsWork { files: &self.files, win_margin, audit_repeats }
-    }
-
-    /// A required file of the round, by its contents.
-    ///
-    /// # Errors
-    /// It is missing or does not parse.
-    pub(crate) fn need<'s, T>(&self, slot: &'s crate::model::snapshot::Slot<T>, file: &ThreejsFile) -> Result<&'s T> {
-        slot.get().ok_or_else(|| {
-            let what = if slot.is_missing() { "missing" } else { "does not parse" };
-            Error::failed(format!("{}: {what}", file.path())).hint("`gen404 verify` says more")
-        })
     }
 }
 
