@@ -21,6 +21,7 @@ mod chain_faults;
 mod chain_properties;
 mod chain_support;
 mod chain_vectors;
+mod chains;
 mod check;
 mod checkouts;
 mod ci_server;
