@@ -45,7 +45,6 @@ pub(super) struct PodLog {
 }
 
 /// The pod. It goes on until it is dropped.
-#[derive(Debug)]
 pub(super) struct StandInPod {
     pub(super) url: String,
     server: Arc<tiny_http::Server>,
