@@ -1,11 +1,11 @@
 //! Where the modules that a program makes are stored, with their views.
 
-use crate::base::error::{Context as _, Result};
-use crate::engine::threejs::objects::{Made, ModulePlace, ViewMaker};
+use crate::base::error::{Error, Result};
+use crate::engine::threejs::objects::{KeptModule, ModulePlace, ViewMaker};
 use crate::model::ids::{Player, PromptStem, RoundNumber};
 use crate::rules::threejs::repeats::marks::StoredModule;
 use crate::world::stop::Stop;
-use crate::world::store::{Bytes, ObjectStore, sha256_of};
+use crate::world::store::ObjectStore;
 
 /// Stores modules. Called from several threads.
 pub(super) trait Modules: Sync {
@@ -35,24 +35,14 @@ impl Modules for StoredModules {
         &self,
         player: &Player,
         folder: &str,
-        (stem, prompt): (&PromptStem, &str),
+        prompt: (&PromptStem, &str),
         source: &[u8],
         stop: &Stop,
     ) -> Result<StoredModule> {
         let place = ModulePlace { store: self.store.as_ref(), round: self.round, player, folder };
-        let (size, sha256) = (source.len() as u64, sha256_of(source).failed(|| format!("{stem}: no digest"))?);
-        let module = place.put_module(stem, Bytes::Memory(source), size, &sha256)?;
-        let mut sums = vec![(module.path.clone(), sha256)];
         // A module that cannot be rendered counts as generated; it loses its duels for want of views.
-        let views = match self.maker.make(source, prompt, stop)? {
-            Made::Refused(_) => None,
-            Made::Views(files) => {
-                let stored = place.put_views(stem, &files)?;
-                let all = stored.more.iter().chain([&stored.grid]);
-                sums.extend(all.map(|object| (object.path.clone(), object.sha256.clone())));
-                stored.grid.url.strip_suffix("/grid.png").map(str::to_owned)
-            }
-        };
-        Ok(StoredModule { js: module.url, views, size, sums })
+        let KeptModule { module, sums, .. } = place.keep(&self.maker, prompt, source, stop)?;
+        let js = module.js.ok_or_else(|| Error::failed(format!("{}: the store gave no URL", prompt.0)))?;
+        Ok(StoredModule { js, views: module.views, size: module.size, sums })
     }
 }
