@@ -15,4 +15,5 @@ pub(crate) mod pausing;
 mod plans;
 pub(crate) mod regenerating;
 pub(crate) mod runs;
+pub(crate) mod threejs;
 pub(crate) mod verification;

@@ -8,4 +8,6 @@ pub mod leader;
 pub(crate) mod outstanding;
 pub mod prompts;
 pub mod reports;
+pub mod staged;
 pub mod stages;
+pub mod thresholds;
