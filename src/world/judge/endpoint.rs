@@ -21,6 +21,9 @@ use crate::world::usage::Meter;
 /// How many characters of a model's name are kept: it is committed to git with every duel.
 const LONGEST_NAME: usize = 200;
 
+/// The setting of the limit on an answer's tokens where none is given.
+pub(super) const USUAL_TOKENS: u32 = 1024;
+
 /// Request options that differ between servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RequestStyle {
@@ -246,9 +249,8 @@ impl Endpoint {
             Part::Image(url) => json!({"type": "image_url", "image_url": {"url": url}}),
         });
         let (bound, tokens) = match self.style.tokens {
-            Tokens::Answer(tokens) => ("max_tokens", chat.tokens.unwrap_or(tokens)),
-            // The operator names this one where reasoning needs more.
-            Tokens::Completion(tokens) => ("max_completion_tokens", chat.tokens.unwrap_or(tokens).max(tokens)),
+            Tokens::Answer(tokens) => ("max_tokens", bounded(chat.tokens, tokens)),
+            Tokens::Completion(tokens) => ("max_completion_tokens", bounded(chat.tokens, tokens)),
         };
         let (name, schema) = &chat.schema;
         let mut body = json!({
@@ -305,6 +307,11 @@ impl Endpoint {
 /// to the caller.
 pub(super) type Reading<'r, T> =
     &'r dyn Fn(String, &dyn Fn(&str) -> String) -> std::result::Result<Answer<T>, Unusable>;
+
+/// A call's own limit on tokens. A setting that was raised beats it: reasoning needs more than any answer.
+fn bounded(own: Option<u32>, setting: u32) -> u32 {
+    own.map_or(setting, |own| if setting > USUAL_TOKENS { own.max(setting) } else { own })
+}
 
 /// The requests of parallel calls differ by their images, and so do the pauses before they are repeated.
 fn images(chat: &Chat<'_>) -> String {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::endpoint::{Endpoint, RequestStyle, Tokens};
+use super::endpoint::{Endpoint, RequestStyle, Tokens, USUAL_TOKENS};
 use super::images::Images;
 use super::openai::{OpenAi, TEMPERATURE};
 use super::question;
@@ -66,7 +66,7 @@ impl Default for JudgeSettings {
             inline_images: false,
             timeout_seconds: 60,
             attempts: 5,
-            max_tokens: 1024,
+            max_tokens: USUAL_TOKENS,
             max_completion_tokens: None,
             send_temperature: true,
             meter: Meter::default(),

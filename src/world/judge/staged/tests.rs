@@ -19,7 +19,11 @@ fn about(topic: Topic, label: &'static str, form: Form) -> StageQuestion {
 }
 
 fn bench(folder: &std::path::Path, judge: &StandIn) -> StageBench {
-    let text = format!("base_url = {:?}\nmodel = 'm'\nattempts = 2", judge.url);
+    with_settings(folder, judge, "")
+}
+
+fn with_settings(folder: &std::path::Path, judge: &StandIn, more: &str) -> StageBench {
+    let text = format!("base_url = {:?}\nmodel = 'm'\nattempts = 2\n{more}", judge.url);
     let settings: JudgeSettings = toml::from_str(&text).unwrap();
     StageBench {
         judge: settings.open_stages(settings.stage_words().unwrap(), None).unwrap(),
@@ -119,4 +123,19 @@ fn only_what_decides_nothing_may_stay_without_an_answer() {
     let down = StandIn::start(Duration::ZERO, 1, First(Mutex::new(vec![Reply::Status(503); 9])));
     let error = self::bench(tempfile::tempdir().unwrap().path(), &down).answer(&explain).unwrap_err();
     assert_eq!((error.kind(), down.count()), (Kind::Outside, 2), "a server that is down is waited for");
+}
+
+#[test]
+fn a_raised_limit_of_tokens_holds_for_every_call() {
+    let judge = start(First::says(&[]));
+    let question = about(Topic::Artifacts, "s2ac_ab", Form::Penalties);
+    for (settings, name, tokens) in [
+        ("max_tokens = 500", "max_tokens", 300),
+        ("max_tokens = 4000", "max_tokens", 4000),
+        ("max_completion_tokens = 4000", "max_completion_tokens", 4000),
+        ("max_completion_tokens = 100", "max_completion_tokens", 300),
+    ] {
+        with_settings(tempfile::tempdir().unwrap().path(), &judge, settings).answer(&question).unwrap();
+        assert_eq!(judge.seen.lock().unwrap().last().unwrap().body[name], json!(tokens), "{settings}");
+    }
 }
