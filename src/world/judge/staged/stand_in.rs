@@ -143,7 +143,8 @@ impl ByUrl {
         match asked.label.as_str() {
             "s2cl_decompose" => {
                 let feature = |name| json!({"description": name, "category": "shape"});
-                json!({"main_object": "pot", "features": ["lid", "handle", "spout", "foot"].map(feature)})
+                let features = ["lid", "handle", "spout", "foot"].map(feature);
+                json!({"main_object": "pot", "features": features})
             }
             "s2cl_verify" => {
                 let found = |at: usize| {
