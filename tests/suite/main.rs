@@ -102,6 +102,7 @@ mod signatures;
 mod signers;
 mod snapshots;
 mod splat_rounds;
+mod stages;
 mod stranger;
 mod support;
 mod threejs_lies;

@@ -237,7 +237,7 @@ impl Desk {
             Ok(judge) => judge,
             Err(error) => return vec![Finding::fail("judge", &error)],
         };
-        let model = &self.config.judge.model;
+        let model = self.config.judge.model();
         let listed = match self.lists_model() {
             Ok(None) => Finding::ok(MODELS, "the server lists no models"),
             Ok(Some((true, count))) => Finding::ok(MODELS, format!("{model} is one of {count} that are listed")),

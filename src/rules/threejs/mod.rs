@@ -19,5 +19,7 @@ pub mod reports;
 pub mod requests;
 pub(crate) mod results;
 pub(crate) mod sides;
+pub mod staged;
 pub mod stages;
+pub mod thresholds;
 pub mod verdicts;
