@@ -87,11 +87,7 @@ struct Record<'a> {
 ///
 /// # Errors
 /// The archive is not one, breaks a limit, or a wanted file cannot be read.
-pub fn read(
-    archive: &[u8],
-    limits: &Limits,
-    room: impl Fn(&str) -> Option<usize>,
-) -> Result<Vec<Entry>, ZipError> {
+pub fn read(archive: &[u8], limits: &Limits, room: impl Fn(&str) -> Option<usize>) -> Result<Vec<Entry>, ZipError> {
     if archive.len() > limits.bytes {
         return Err(ZipError::TooLarge(limits.bytes));
     }

@@ -133,8 +133,7 @@ fn awaited(chain: &Chain<'_>, facts: &ChainFacts<'_, '_>) -> Vec<Awaited> {
 /// The missing matches among the miners of the chain that are not rejected, each against all later ones.
 fn exploratory(chain: &Chain<'_>, facts: &ChainFacts<'_, '_>) -> Vec<Unit> {
     let rejected = |fate: &Fate| matches!(fate, Fate::Rejected(_));
-    let own: Vec<&Hotkey> =
-        chain.links.iter().filter(|link| !rejected(&link.fate)).map(|link| link.hotkey).collect();
+    let own: Vec<&Hotkey> = chain.links.iter().filter(|link| !rejected(&link.fate)).map(|link| link.hotkey).collect();
     let mut missing = Vec::new();
     for (at, left) in own.iter().enumerate() {
         let left = Player::Miner((*left).clone());

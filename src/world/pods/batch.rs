@@ -210,7 +210,9 @@ impl BatchProgram {
         });
         match sent {
             Err(error) if self.submits.stop().is_wanted() => Err(error),
-            Err(error) if error.kind() == Kind::Outside => Ok(Submitted::Refused(shown_text(&error.to_string(), LONGEST_SHOWN))),
+            Err(error) if error.kind() == Kind::Outside => {
+                Ok(Submitted::Refused(shown_text(&error.to_string(), LONGEST_SHOWN)))
+            }
             sent => sent,
         }
     }
@@ -232,7 +234,9 @@ impl BatchProgram {
         });
         match fetched {
             Err(error) if self.results.stop().is_wanted() => Err(error),
-            Err(error) if error.kind() == Kind::Outside => Ok(Results::Failed(shown_text(&error.to_string(), LONGEST_SHOWN))),
+            Err(error) if error.kind() == Kind::Outside => {
+                Ok(Results::Failed(shown_text(&error.to_string(), LONGEST_SHOWN)))
+            }
             fetched => fetched,
         }
     }

@@ -64,6 +64,9 @@ mod tests {
     fn a_program_that_can_gets_the_cheaper_ones() {
         let of = |names: &[&str]| Hardware::of(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
         assert_eq!(of(&["4xH200", "4xRTX6000Pro"]), Hardware::FourRtx6000Pro);
-        assert_eq!((of(&["4xH200"]), of(&[]), of(&["8xB200"])), (Hardware::FourH200, Hardware::FourH200, Hardware::FourH200));
+        assert_eq!(
+            (of(&["4xH200"]), of(&[]), of(&["8xB200"])),
+            (Hardware::FourH200, Hardware::FourH200, Hardware::FourH200)
+        );
     }
 }

@@ -8,7 +8,9 @@ use crate::base::error::Result;
 use crate::model::format::{Format, ModelFormat};
 use crate::model::ids::Seed;
 use crate::world::fetch::{FetchedFile, FileSink};
-use crate::world::http::{Broken, Client, HeaderMap, HeaderValue, Incoming, Method, MultipartForm, PhaseLimits, Request};
+use crate::world::http::{
+    Broken, Client, HeaderMap, HeaderValue, Incoming, Method, MultipartForm, PhaseLimits, Request,
+};
 use crate::world::stop::Stop;
 use crate::world::usage::{Meter, Service};
 

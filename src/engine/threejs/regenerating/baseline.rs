@@ -36,7 +36,7 @@ pub(crate) fn baseline(
         report.say(format!("round {round}: the leader's modules already exist{note}"));
         return context.release_left();
     }
-    let schedule = standing.need(&standing.files.schedule, &ThreejsFile::Round(round, ThreejsRoundFile::Schedule))?;
+    let schedule = standing.need(&standing.files.schedule, ThreejsRoundFile::Schedule)?;
     let leaders: ThreejsLeaders = context.store.need(&ThreejsFile::Leader)?;
     let leader = leader_at(&leaders, schedule.latest_reveal_block)
         .ok_or_else(|| Error::failed(format!("leader.json: no leader at block {}", schedule.latest_reveal_block)))?;
@@ -62,8 +62,7 @@ pub(crate) fn baseline(
 
 /// How many prompts have no entry in the leader's record, and how many have one without a module.
 fn missing(standing: &ThreejsStanding) -> Result<(usize, usize)> {
-    let path = ThreejsFile::Round(standing.state.current_round, ThreejsRoundFile::Prompts);
-    let prompts = standing.need(&standing.files.prompts, &path)?;
+    let prompts = standing.need(&standing.files.prompts, ThreejsRoundFile::Prompts)?;
     let own = standing.files.players.get(&Player::Leader).and_then(|own| own.generated.get(&1)).and_then(Slot::get);
     let entries = prompts.stems().map(|stem| own.and_then(|own| own.get(stem)));
     let (lacks, failed) = entries.fold((0, 0), |(lacks, failed), entry| match entry {

@@ -32,7 +32,7 @@ use crate::engine::leases::LeaseWatch;
 use crate::engine::regenerating::Records;
 use crate::engine::runs::limits::limit_pods;
 use crate::model::objects::check_stem;
-use crate::model::threejs::file::{ThreejsFile, ThreejsRoundFile};
+use crate::model::threejs::file::ThreejsRoundFile;
 use crate::rules::threejs::repeats::record::saved;
 use crate::rules::threejs::repeats::{Purpose, Repeats};
 use crate::settings::flags::{StoreArgs, env};
@@ -55,9 +55,8 @@ fn open<'a>(
         missing("object store", "give --store-dir DIR, R2_ENDPOINT with its keys, or [store] in gen404.toml")
     })?;
     limit_pods(context, round)?;
-    let of = |file| ThreejsFile::Round(round, file);
-    let prompts = standing.need(&standing.files.prompts, &of(ThreejsRoundFile::Prompts))?;
-    let seed = standing.need(&standing.files.seed, &of(ThreejsRoundFile::Seed))?.seed;
+    let prompts = standing.need(&standing.files.prompts, ThreejsRoundFile::Prompts)?;
+    let seed = standing.need(&standing.files.seed, ThreejsRoundFile::Seed)?.seed;
     prompts.stems().try_for_each(check_stem).map_err(Error::failed)?;
     let (settings, batch) = (config.audit, config.audit.batch);
     let policy = BatchPolicy {

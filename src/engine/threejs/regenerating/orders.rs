@@ -99,15 +99,19 @@ impl Orders {
         let mut orders = Orders::default();
         for hotkey in requested(standing, wanted)? {
             let build = files.builds.get().and_then(|builds| builds.get(&hotkey));
-            let image = build.filter(|build| build.status == BuildStatus::Success).and_then(|build| build.docker_image.clone());
+            let image =
+                build.filter(|build| build.status == BuildStatus::Success).and_then(|build| build.docker_image.clone());
             match (build, image) {
                 (Some(build), Some(image)) => {
                     let player = Player::Miner(hotkey.clone());
                     let submitted = files.players.get(&player).and_then(|own| own.submitted.get());
                     let submitted = submitted
                         .ok_or_else(|| Error::failed(format!("rounds/{round}/{player}/submitted.json: missing")))?;
-                    let submitted: HashSet<PromptStem> =
-                        submitted.iter().filter(|(_, module)| module.js.is_some()).map(|(stem, _)| stem.clone()).collect();
+                    let submitted: HashSet<PromptStem> = submitted
+                        .iter()
+                        .filter(|(_, module)| module.js.is_some())
+                        .map(|(stem, _)| stem.clone())
+                        .collect();
                     let hardware = Hardware::of(build.hardware.as_deref().unwrap_or_default());
                     let job = RepeatsJob { player, image, hardware, retry: wanted.retry };
                     orders.orders.push((job, Purpose::Audit { hotkey, submitted }));

@@ -148,11 +148,7 @@ impl Pod<'_> {
         self.until_ready(lease, &endpoint)
     }
 
-    fn until_ready(
-        &self,
-        lease: &Lease<'_>,
-        endpoint: &Endpoint,
-    ) -> Result<std::result::Result<BatchProgram, String>> {
+    fn until_ready(&self, lease: &Lease<'_>, endpoint: &Endpoint) -> Result<std::result::Result<BatchProgram, String>> {
         let settings = &self.run.settings;
         let program = BatchProgram::new(endpoint.clone(), self.run.policy);
         let program = program.metered(&self.run.meter).heeding(&self.run.stop);
@@ -253,13 +249,7 @@ impl Pod<'_> {
     }
 
     /// Fetches a batch that is complete; `None` if it is not after all.
-    fn fetch(
-        &self,
-        program: &BatchProgram,
-        pod: &str,
-        batch: &Batch,
-        begun: Instant,
-    ) -> Result<Option<BatchEnd>> {
+    fn fetch(&self, program: &BatchProgram, pod: &str, batch: &Batch, begun: Instant) -> Result<Option<BatchEnd>> {
         let (archive, reported) = match program.results()? {
             Results::Archive(archive, reported) => (archive, reported),
             Results::NotYet(_) => return Ok(None),

@@ -148,11 +148,7 @@ impl RepeatsRun<'_> {
     ///
     /// # Errors
     /// `seen` failed, pods of an earlier run cannot be released, or the limit of pods' time is reached.
-    pub(super) fn run(
-        &self,
-        all: &[Running],
-        mut seen: impl FnMut(RepeatsEvent<'_>) -> Result<()>,
-    ) -> Result<()> {
+    pub(super) fn run(&self, all: &[Running], mut seen: impl FnMut(RepeatsEvent<'_>) -> Result<()>) -> Result<()> {
         let report = |error: &Error| self.ui.error_line(&error.to_string());
         let keeper = Keeper::new(self.provider.as_ref(), &self.own, &report).metered(&self.meter);
         for name in keeper.sweep_notes()? {

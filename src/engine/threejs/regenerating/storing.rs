@@ -43,12 +43,7 @@ pub(super) fn store_all(run: &RepeatsRun<'_>, running: &Running, is_last: impl F
 }
 
 /// Stores the modules of a batch that are not stored yet.
-fn store(
-    run: &RepeatsRun<'_>,
-    running: &Running,
-    (repeat, batch): (u32, usize),
-    stems: &[PromptStem],
-) -> Result<()> {
+fn store(run: &RepeatsRun<'_>, running: &Running, (repeat, batch): (u32, usize), stems: &[PromptStem]) -> Result<()> {
     let kept = running.folder.kept(repeat, batch, run.policy.archive)?;
     let Some(results) = kept.and_then(|archive| BatchResults::read(&archive, stems).ok()) else {
         // After a power failure the note may have survived without the bytes.

@@ -97,7 +97,11 @@ impl Bench {
             own: self.own.path().to_owned(),
             round: ROUND,
             seed: Seed(7),
-            prompts: self.stems().into_iter().map(|stem| (stem.clone(), format!("https://p.example/{stem}.png"))).collect(),
+            prompts: self
+                .stems()
+                .into_iter()
+                .map(|stem| (stem.clone(), format!("https://p.example/{stem}.png")))
+                .collect(),
             settings: self.settings,
             policy: BatchPolicy {
                 attempts: batch.attempts,
@@ -116,8 +120,12 @@ impl Bench {
             steps: Mutex::new(None),
         };
         let player = Player::Miner(miner());
-        let job =
-            RepeatsJob { player: player.clone(), image: "a/b:c".to_owned(), hardware: Hardware::FourH200, retry: false };
+        let job = RepeatsJob {
+            player: player.clone(),
+            image: "a/b:c".to_owned(),
+            hardware: Hardware::FourH200,
+            retry: false,
+        };
         let submitted: HashSet<PromptStem> = self.stems().into_iter().collect();
         let repeats = Repeats::new(self.stems(), Purpose::Audit { hotkey: miner(), submitted }, 2);
         let folder = RepeatsFolder::new(&run.own, ROUND, &player);
@@ -168,7 +176,10 @@ fn a_program_runs_as_often_as_it_takes() {
     assert_eq!(ends(&running), [completed(1), completed(2)]);
     let generated = running.look(|repeats| repeats.generated(1));
     assert_eq!(generated.len(), 40);
-    assert_eq!(generated.get_index(0).unwrap().1.js.as_deref(), Some(&*format!("https://s.example/{}/generated_1/p000.js", miner())));
+    assert_eq!(
+        generated.get_index(0).unwrap().1.js.as_deref(),
+        Some(&*format!("https://s.example/{}/generated_1/p000.js", miner()))
+    );
     assert_eq!(generated.get_index(31).unwrap().1.failure_reason.as_deref(), Some("it is too hard"));
     assert!(pod.log().remaining.iter().all(|remaining| *remaining == 3));
     assert!(kept(bench.own.path()).is_empty(), "nothing is kept of what is stored");

@@ -26,7 +26,7 @@ use crate::rules::shard::Shard;
 use crate::rules::stage_table::is_for;
 use crate::rules::threejs::chain::{Chain, Fate};
 use crate::rules::threejs::course::{Awaited, Next};
-use crate::rules::threejs::results::{Terms, declare_winner, follow, report_file};
+use crate::rules::threejs::results::{declare_winner, follow, report_file};
 use crate::ui::Report;
 
 /// Plays what is needed next; `report.waits` says what the rest waits for. The lock is held.
@@ -71,8 +71,7 @@ pub(crate) fn duel(
 
 /// Outputs that are not there yet would lose to every challenger.
 fn has_baseline(standing: &ThreejsStanding) -> Result<()> {
-    let file = ThreejsFile::Round(standing.state.current_round, ThreejsRoundFile::Prompts);
-    let prompts = standing.need(&standing.files.prompts, &file)?;
+    let prompts = standing.need(&standing.files.prompts, ThreejsRoundFile::Prompts)?;
     if crate::rules::threejs::due::baseline_is_whole(&standing.files, prompts) {
         return Ok(());
     }
@@ -88,8 +87,12 @@ fn sums(files: &ThreejsRound) -> HashMap<String, Digest> {
         // A URL ends in the path below the player's folder.
         let folders = own.submitted.get().into_iter().chain(own.generated.values().filter_map(|slot| slot.get()));
         for module in folders.flat_map(|modules| modules.values()) {
-            let Some((views, folder)) = module.views.as_deref().and_then(|views| Some((views, below(views)?))) else { continue };
-            for (path, sum) in recorded.0.range(format!("{folder}/")..).take_while(|(path, _)| path.starts_with(&format!("{folder}/"))) {
+            let Some((views, folder)) = module.views.as_deref().and_then(|views| Some((views, below(views)?))) else {
+                continue;
+            };
+            for (path, sum) in
+                recorded.0.range(format!("{folder}/")..).take_while(|(path, _)| path.starts_with(&format!("{folder}/")))
+            {
                 if let (Some(rest), Ok(sum)) = (path.strip_prefix(folder), sum.parse()) {
                     sums.insert(format!("{views}{rest}"), sum);
                 }
@@ -112,11 +115,19 @@ fn foresee(context: &Context<'_>, table: &mut Table, report: &mut Report) -> Res
     context.apply(&plan, report)?;
     match table.terms.next(&table.files).map_err(Error::failed)? {
         Next::Play { turn, ahead } => {
-            for (unit, note) in turn.iter().map(|unit| (unit, "")).chain(ahead.iter().map(|unit| (unit, ", ahead of its turn"))) {
+            for (unit, note) in
+                turn.iter().map(|unit| (unit, "")).chain(ahead.iter().map(|unit| (unit, ", ahead of its turn")))
+            {
                 report.say(format!("would play {unit}{note}"));
                 report.note_possible([report_file(round, unit).path()]);
             }
-            let further = [ThreejsRoundFile::Matrix, ThreejsRoundFile::AuditMatrix, ThreejsRoundFile::RequireAudit, ThreejsRoundFile::GenerationAudits, ThreejsRoundFile::Winner];
+            let further = [
+                ThreejsRoundFile::Matrix,
+                ThreejsRoundFile::AuditMatrix,
+                ThreejsRoundFile::RequireAudit,
+                ThreejsRoundFile::GenerationAudits,
+                ThreejsRoundFile::Winner,
+            ];
             let further = further.map(|file| ThreejsFile::Round(round, file).path());
             report.note_possible(further.into_iter().chain([ThreejsFile::State.path()]));
         }
@@ -139,12 +150,7 @@ fn waits(awaited: &[Awaited]) -> Option<String> {
 }
 
 /// Ends the run: declares the winner, waits, or reports what failed.
-fn conclude(
-    context: &Context<'_>,
-    table: &Table,
-    played: Result<()>,
-    report: &mut Report,
-) -> Result<()> {
+fn conclude(context: &Context<'_>, table: &Table, played: Result<()>, report: &mut Report) -> Result<()> {
     commit(context, table, report)?;
     let next = table.terms.next(&table.files).map_err(Error::failed)?;
     let winner = match (&played, &next) {
@@ -176,14 +182,19 @@ fn conclude(
 fn show(table: &Table, winner: Option<&Player>, awaited: &[Awaited], report: &mut Report) -> Result<()> {
     let (terms, files) = (&table.terms, &table.files);
     let round = terms.round;
-    let (standings, lines) =
-        terms.look(files, |chain, _| (standings(files, chain), chain.links.iter().map(line).collect::<Vec<_>>())).map_err(Error::failed)?;
+    let (standings, lines) = terms
+        .look(files, |chain, _| (standings(files, chain), chain.links.iter().map(line).collect::<Vec<_>>()))
+        .map_err(Error::failed)?;
     let mut awaits: Vec<_> = awaited.iter().map(|awaited| awaited.hotkey().clone()).collect();
     awaits.dedup();
     report.detail(json!({ "round": round, "winner": winner, "awaited": awaits, "standings": standings }));
     let played = files.matrix.get().map_or(0, |matrix| matrix.0.len());
     let miners = files.submissions.get().map_or(0, |submissions| submissions.len());
-    report.say(format!("round {round}: {}, {} of {miners} qualified", counted(played, "match", "matches"), lines.len()));
+    report.say(format!(
+        "round {round}: {}, {} of {miners} qualified",
+        counted(played, "match", "matches"),
+        lines.len()
+    ));
     lines.into_iter().for_each(|line| report.say(format!("  {line}")));
     if let Some(winner) = winner {
         report.say(format!("round {round}: {winner} wins"));
@@ -209,7 +220,8 @@ fn standings(files: &ThreejsRound, chain: &Chain<'_>) -> Vec<Value> {
     let order = files.submissions.get().map(crate::rules::threejs::chain::order).unwrap_or_default();
     let standing = |hotkey: &crate::model::ids::Hotkey| {
         let link = chain.links.iter().find(|link| link.hotkey == hotkey);
-        let margin = files.matrix.get().and_then(|matrix| matrix.margin(&Player::Leader, &Player::Miner(hotkey.clone())));
+        let margin =
+            files.matrix.get().and_then(|matrix| matrix.margin(&Player::Leader, &Player::Miner(hotkey.clone())));
         let took = link.filter(|link| matches!(link.fate, Fate::Won { .. })).map(|link| &link.holder);
         let audit = files.generation_audits.get().and_then(|audits| audits.get(hotkey)).map(|audit| audit.verdict);
         json!({

@@ -34,10 +34,9 @@ impl Table {
     /// Takes the round's files.
     pub(super) fn lay(standing: ThreejsStanding) -> Result<Table> {
         let round = standing.state.current_round;
-        let of = |file| ThreejsFile::Round(round, file);
-        let seed = standing.need(&standing.files.seed, &of(ThreejsRoundFile::Seed))?.seed;
-        let prompts = standing.need(&standing.files.prompts, &of(ThreejsRoundFile::Prompts))?.clone();
-        standing.need(&standing.files.submissions, &of(ThreejsRoundFile::Submissions))?;
+        let seed = standing.need(&standing.files.seed, ThreejsRoundFile::Seed)?.seed;
+        let prompts = standing.need(&standing.files.prompts, ThreejsRoundFile::Prompts)?.clone();
+        standing.need(&standing.files.submissions, ThreejsRoundFile::Submissions)?;
         let ThreejsStanding { config, state, files } = standing;
         let terms = Terms { round, win_margin: config.settings.win_margin, repeats: config.audit_repeats };
         Ok(Table { state, terms, seed, files, prompts, complete: HashMap::new() })
@@ -50,11 +49,7 @@ impl Table {
     }
 
     /// The course of its matches, for the judge.
-    pub(super) fn course<'t, 'c>(
-        &'t mut self,
-        context: &'t Context<'c>,
-        report: &'t mut Report,
-    ) -> InPlay<'t, 'c> {
+    pub(super) fn course<'t, 'c>(&'t mut self, context: &'t Context<'c>, report: &'t mut Report) -> InPlay<'t, 'c> {
         InPlay { table: self, context, report }
     }
 

@@ -34,7 +34,12 @@ fn finish(repeats: &mut Repeats, pod: &str, seconds: f64, failed: usize) {
 fn store(repeats: &mut Repeats) {
     for (repeat, _, stems) in repeats.unstored() {
         for stem in stems {
-            let module = StoredModule { js: format!("u/{repeat}/{stem}.js"), views: Some("v".to_owned()), size: 5, sums: Vec::new() };
+            let module = StoredModule {
+                js: format!("u/{repeat}/{stem}.js"),
+                views: Some("v".to_owned()),
+                size: 5,
+                sums: Vec::new(),
+            };
             repeats.take(RepeatMark::Stored { repeat, stem, module });
         }
     }
@@ -151,10 +156,14 @@ fn two_first_deploys_and_three_replacements_are_all() {
     assert_eq!(report.reason, "Repeat 2: 40 failed prompts exceed tolerance (12)");
     assert_eq!((repeats.recordable(), repeats.generated(2).len()), (vec![1, 2], 40));
     assert_eq!(repeats.generated(1)[39].failure_reason.as_deref(), Some("missing from batch results"));
-    let ends: Vec<_> = repeats.stats().values().map(|entry| match entry {
-        PodRunEntry::Run(run) => run.termination_reason.clone(),
-        PodRunEntry::Other(_) => panic!(),
-    }).collect();
+    let ends: Vec<_> = repeats
+        .stats()
+        .values()
+        .map(|entry| match entry {
+            PodRunEntry::Run(run) => run.termination_reason.clone(),
+            PodRunEntry::Other(_) => panic!(),
+        })
+        .collect();
     assert_eq!(ends, ["requested", "unreachable", "download_failed"]);
     repeats.take(RepeatMark::Reopened);
     assert!(repeats.may_order() && matches!(repeats.work(), Work::Batch { repeat: 1, batch: 1, .. }));

@@ -219,9 +219,7 @@ fn short(opponent: &Opponent) -> &str {
 pub(crate) fn report_file(round: RoundNumber, unit: &Unit) -> ThreejsFile {
     let file = match unit {
         Unit::Match(left, _) => ThreejsPlayerFile::Duels(format!("duels_{}.json", left.short())),
-        Unit::Audit(duel) => {
-            ThreejsPlayerFile::Audit(format!("audit_{}_{}.json", short(&duel.opponent), duel.repeat))
-        }
+        Unit::Audit(duel) => ThreejsPlayerFile::Audit(format!("audit_{}_{}.json", short(&duel.opponent), duel.repeat)),
     };
     ThreejsFile::Player(round, Player::Miner(unit.right().clone()), file)
 }

@@ -70,8 +70,11 @@ impl Folder {
         let urls: Vec<String> = PROMPTS.iter().map(|stem| format!("https://p.example/{stem}.png")).collect();
         put("rounds/0/prompts.txt".to_owned(), urls.join("\n"));
         put("rounds/0/leader/generated_1.json".to_owned(), text(&modules("leader", "generated_1", &["a"])));
-        put("rounds/0/schedule.json".to_owned(), text(&json!({"earliest_reveal_block": 1, "latest_reveal_block": 20,
-            "generation_deadline_block": 30})));
+        put(
+            "rounds/0/schedule.json".to_owned(),
+            text(&json!({"earliest_reveal_block": 1, "latest_reveal_block": 20,
+            "generation_deadline_block": 30})),
+        );
         folder
     }
 
@@ -98,9 +101,21 @@ fn margin(unit: &Unit) -> i64 {
     let at = |hotkey: &Hotkey| (1..=5).find(|at| miner(*at) == *hotkey).unwrap();
     match unit {
         Unit::Match(Player::Leader, right) => [2, 2, 0, 1, 3][usize::from(at(right)) - 1],
-        Unit::Match(Player::Miner(left), right) => if at(left) == 1 && at(right) == 2 { 4 } else { -1 },
+        Unit::Match(Player::Miner(left), right) => {
+            if at(left) == 1 && at(right) == 2 {
+                4
+            } else {
+                -1
+            }
+        }
         Unit::Audit(duel) if duel.repeat == 2 && at(&duel.right) == 1 => -2,
-        Unit::Audit(duel) => if duel.opponent == Opponent::Submitted { 0 } else { 2 },
+        Unit::Audit(duel) => {
+            if duel.opponent == Opponent::Submitted {
+                0
+            } else {
+                2
+            }
+        }
     }
 }
 
@@ -149,12 +164,19 @@ fn audited(folder: &mut Folder, files: &ThreejsRound) -> bool {
         }
         changed = true;
         let player = hotkey.to_string();
-        let repeat = |at: u32| json!({"repeat_index": at, "generated_prompts": 4, "failed_prompts": 0, "generation_time": 5.0});
+        let repeat =
+            |at: u32| json!({"repeat_index": at, "generated_prompts": 4, "failed_prompts": 0, "generation_time": 5.0});
         let report = json!({"hotkey": hotkey, "outcome": "completed", "repeats": [repeat(1), repeat(2)], "reason": ""});
-        let mut reports: Value = folder.0.get("rounds/0/generation_reports.json").map_or(json!({}), |text| serde_json::from_str(text).unwrap());
+        let mut reports: Value = folder
+            .0
+            .get("rounds/0/generation_reports.json")
+            .map_or(json!({}), |text| serde_json::from_str(text).unwrap());
         reports[&player] = report;
         for at in 1..=2 {
-            folder.0.insert(format!("rounds/0/{player}/generated_{at}.json"), text(&modules(&player, &format!("generated_{at}"), &[])));
+            folder.0.insert(
+                format!("rounds/0/{player}/generated_{at}.json"),
+                text(&modules(&player, &format!("generated_{at}"), &[])),
+            );
         }
         folder.0.insert("rounds/0/generation_reports.json".to_owned(), text(&reports));
     }
@@ -217,7 +239,10 @@ fn a_round_is_played_to_its_end() {
     ];
     assert_eq!(file("matches_matrix.csv"), rows.join("\n"));
     let requests: Value = serde_json::from_str(&file("require_audit.json")).unwrap();
-    assert_eq!(requests, json!([{"hotkey": one, "latest_defender": "leader"}, {"hotkey": two, "latest_defender": "leader"}]));
+    assert_eq!(
+        requests,
+        json!([{"hotkey": one, "latest_defender": "leader"}, {"hotkey": two, "latest_defender": "leader"}])
+    );
     let verdicts: Value = serde_json::from_str(&file("generation_audits.json")).unwrap();
     assert_eq!(verdicts[one.as_str()]["reason"], "submitted vs generated #2: -50.00%");
     assert_eq!(verdicts[two.as_str()]["verdict"], "passed");
