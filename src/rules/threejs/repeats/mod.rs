@@ -317,13 +317,6 @@ impl Repeats {
         (1..=self.repeats).filter(|repeat| self.is_settled(*repeat)).collect()
     }
 
-    /// Is nothing left to do?
-    #[must_use]
-    pub(crate) fn is_over(&self) -> bool {
-        let settled = self.unstored().is_empty();
-        settled && (self.work() == Work::Nothing || !self.may_order())
-    }
-
     /// `pod_stats.json`, of the repeats to which nothing will be added; empty if no pod took part in one.
     #[must_use]
     pub(crate) fn stats(&self) -> PodRuns {
