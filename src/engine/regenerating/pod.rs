@@ -76,7 +76,12 @@ impl Pod<'_> {
     /// Runs the pod to its end, and calls `ready` when its program takes prompts.
     pub(crate) fn run(&self, ready: impl Fn()) -> PodExit {
         let name = PodName::new(self.run.round, &self.job.player, &self.run.run, self.number);
-        let order = PodOrder { name, player: self.job.player.clone(), image: self.job.image.clone(), hardware: Hardware::AsSet };
+        let order = PodOrder {
+            name,
+            player: self.job.player.clone(),
+            image: self.job.image.clone(),
+            hardware: Hardware::AsSet,
+        };
         let lease = match self.keeper.rent(&order) {
             Ok(Rented::Pod(lease)) => lease,
             Ok(Rented::NoCapacity(why)) => return PodExit::NoCapacity(why),
