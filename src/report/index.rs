@@ -229,7 +229,7 @@ fn standing(site: &Site<'_>) -> Option<StandingView> {
     })
 }
 
-fn next(due: Due) -> NextStep {
+pub(super) fn next(due: Due) -> NextStep {
     let (command, when, block, what) = match due {
         Due::Now { command, what } => (Some(command), "now".to_owned(), None, what),
         Due::Possible { command, what } => (Some(command), "any time".to_owned(), None, what),
