@@ -83,7 +83,7 @@ pub struct Global {
     /// Wait for another gen404 on the same repository instead of giving up at once
     #[arg(long, global = true)]
     pub wait_lock: bool,
-    /// Print less: only errors, and only the failures among verify's findings
+    /// Print only what is wrong: nothing when nothing is due, or when every check passes
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
     /// Print more

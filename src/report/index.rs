@@ -338,7 +338,7 @@ pub(super) fn decisive(
     let best = against.map(|(_, margin)| *margin).max_by(f64::total_cmp);
     match winner {
         Some(winner @ Player::Miner(_)) => (matrix.margin(&Player::Leader, winner), "over the leader"),
-        _ => (best, if best.is_some() { "best challenge" } else { "" }),
+        _ => (best, if best.is_some() { "best valid challenge" } else { "" }),
     }
 }
 

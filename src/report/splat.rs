@@ -92,7 +92,7 @@ fn decisive(walk: &Walk<'_>) -> Option<(f64, &'static str)> {
         return Some((step.margin, "over the holder"));
     }
     let best = walk.steps.iter().map(|step| step.margin).max_by(f64::total_cmp)?;
-    Some((best, "best challenge"))
+    Some((best, "best valid challenge"))
 }
 
 /// Has the round been walked to its end?
