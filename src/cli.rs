@@ -83,7 +83,7 @@ pub struct Global {
     /// Wait for another gen404 on the same repository instead of giving up at once
     #[arg(long, global = true)]
     pub wait_lock: bool,
-    /// Print less: only errors, and only the failures among verify's findings
+    /// Print only what is wrong: nothing when nothing is due, or when every check passes
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
     /// Print more
@@ -302,6 +302,9 @@ pub struct InitArgs {
     /// critical_mismatches, median_seconds, trim, require_source_audit and allow_private_cdn.
     #[arg(long = "rule", value_name = "KEY=VALUE")]
     pub rules: Vec<String>,
+    /// What the competition is about [default: mesh]
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub format: Option<RunFormat>,
     /// The pool: a file of prompt image URLs, one per line
     #[arg(long, value_name = "FILE")]
     pub pool: Option<PathBuf>,
@@ -818,6 +821,9 @@ pub struct SandboxArgs {
     /// Prompts in a round, 1 to 128 [default: 10]
     #[arg(long, value_name = "COUNT", value_parser = count::<usize, 1, 128>)]
     pub prompts: Option<usize>,
+    /// What the competition is about [default: mesh]
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub format: Option<RunFormat>,
     /// The port of all servers; 0 picks a free one [default: 24404, or the next free one]
     #[arg(long, value_name = "PORT")]
     pub port: Option<u16>,
@@ -835,6 +841,24 @@ pub struct SandboxArgs {
     /// named by its prompt's stem
     #[arg(long, value_name = "FOLDER", requires = "by_hand", value_hint = ValueHint::DirPath)]
     pub miner: Option<PathBuf>,
+}
+
+/// A format that gen404 runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum RunFormat {
+    /// Textured meshes
+    Mesh,
+    /// three.js modules
+    Threejs,
+}
+
+impl From<RunFormat> for Format {
+    fn from(named: RunFormat) -> Format {
+        match named {
+            RunFormat::Mesh => Format::Mesh,
+            RunFormat::Threejs => Format::Threejs,
+        }
+    }
 }
 
 /// How a sandbox's judge behaves.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::base::error::{Error, Kind, Result};
 use crate::cli::{AdvanceArgs, Command, Global};
 use crate::engine::common::{instead, instead_of, pool};
-use crate::engine::context::{Context, Standing};
+use crate::engine::context::Context;
 use crate::engine::runs::recorder::Recorder;
 use crate::model::ids::Block;
 use crate::model::stage::Stage;
@@ -122,10 +122,10 @@ impl Run<'_> {
         self.args.skip.iter().for_each(|command| attempts.skip(command));
         while !self.stop.is_wanted() {
             let context = Context::open(self.global, self.ui, self.report)?;
-            let standing = context.standing()?;
-            let stage = standing.state.stage;
+            let standing = context.stands()?;
+            let stage = standing.stage();
             if self.args.until == Some(stage) || matches!(stage, Stage::Finished | Stage::Paused) {
-                self.idle = Some(instead(&context, &standing, None));
+                self.idle = Some(instead(&context, &*standing, None));
                 if self.args.until == Some(stage)
                     && let Some(recorder) = self.recorder
                 {
@@ -137,13 +137,12 @@ impl Run<'_> {
             if stage == Stage::Open {
                 self.before_the_seed(&context, &mut attempts);
             }
-            let block = self.block(&context, &standing, &mut attempts);
+            let block = self.block(&context, stage, &mut attempts);
             if self.stop.is_wanted() {
                 break;
             }
-            let facts = context.facts(&standing, block);
-            let Some((command, what)) = next(&facts, &attempts) else {
-                self.idle = Some(instead_of(&context, &standing, block, &self.waiting));
+            let Some((command, what)) = next(standing.due(block), &attempts) else {
+                self.idle = Some(instead_of(&context, &*standing, block, &self.waiting));
                 break;
             };
             self.warn_of_one_change(&context);
@@ -180,8 +179,8 @@ impl Run<'_> {
 
     /// The chain's block, in the stages that end at one. An unreachable chain leaves it unknown and holds up nothing
     /// else.
-    fn block(&mut self, context: &Context<'_>, standing: &Standing, attempts: &mut Attempts) -> Option<Block> {
-        if !matches!(standing.state.stage, Stage::Open | Stage::MinerGeneration) {
+    fn block(&mut self, context: &Context<'_>, stage: Stage, attempts: &mut Attempts) -> Option<Block> {
+        if !matches!(stage, Stage::Open | Stage::MinerGeneration) {
             return None;
         }
         if self.blind {

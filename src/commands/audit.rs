@@ -7,6 +7,8 @@ use crate::engine::context::Context;
 use crate::engine::leases::{Announced, HeldLease};
 use crate::engine::regenerating::Tools;
 use crate::engine::regenerating::audits::{Orders, Requested};
+use crate::engine::stands::AnyStanding;
+use crate::engine::threejs;
 use crate::model::stage::Stage;
 use crate::rules::stage_table::is_for;
 use crate::rules::stages::unanswered;
@@ -17,7 +19,13 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &AuditArgs, report: &mut Repor
     let mut context = Context::open(global, ui, report)?;
     context.stop = Stop::on_signals()?;
     let _lock = context.lock("audit", report)?;
-    let standing = context.standing()?;
+    let wanted = Requested { only: args.only.as_ref(), shard: args.shard, retry: args.retry };
+    let standing = match context.stands()? {
+        AnyStanding::Mesh(standing) => standing,
+        AnyStanding::Threejs(standing) => {
+            return threejs::regenerating::audit(&context, &standing, &wanted, &args.store, report);
+        }
+    };
     let round = standing.state.current_round;
     if !is_for("audit", standing.state.stage) {
         if standing.state.stage == Stage::Finalizing && unanswered(&standing.files).is_empty() {
@@ -26,8 +34,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &AuditArgs, report: &mut Repor
         }
         return Err(not_due(&context, &standing, "audit", None));
     }
-    require_intact(round, &standing.files)?;
-    let wanted = Requested { only: args.only.as_ref(), shard: args.shard, retry: args.retry };
+    require_intact(&standing)?;
     let mut orders = Orders::of(&standing, &wanted)?;
     if orders.is_empty() {
         report.say(format!("round {round}: no audit is awaited"));

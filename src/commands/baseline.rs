@@ -9,6 +9,8 @@ use crate::engine::leases::{Announced, HeldLease};
 use crate::engine::regenerating::baseline::{make, missing};
 use crate::engine::regenerating::{Tools, files_of};
 use crate::engine::runs::estimates::foresee_pods;
+use crate::engine::stands::AnyStanding;
+use crate::engine::threejs;
 use crate::model::file::{FileKind, RoundFile};
 use crate::model::ids::Player;
 use crate::model::leader::Leaders;
@@ -22,13 +24,19 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &BaselineArgs, report: &mut Re
     let mut context = Context::open(global, ui, report)?;
     context.stop = Stop::on_signals()?;
     let _lock = context.lock("baseline", report)?;
-    let standing = context.standing()?;
-    if !is_for("baseline", standing.state.stage) {
-        return Err(not_due(&context, &standing, "baseline", None));
+    let standing = context.stands()?;
+    if !is_for("baseline", standing.stage()) {
+        return Err(not_due(&context, &*standing, "baseline", None));
     }
+    require_intact(&*standing)?;
+    let standing = match standing {
+        AnyStanding::Mesh(standing) => standing,
+        AnyStanding::Threejs(standing) => {
+            return threejs::regenerating::baseline(&context, &standing, args.retry, &args.store, report);
+        }
+    };
     let round = standing.state.current_round;
     let prompts: PromptList = context.store.need(&FileKind::Round(round, RoundFile::Prompts))?;
-    require_intact(round, &standing.files)?;
     let missing = missing(&standing, &prompts);
     let lacks = baseline_outstanding(&standing.files, &prompts).len();
     if lacks == 0 && !(args.retry && missing > 0) {

@@ -9,8 +9,10 @@ use serde_json::{Map, Value, json};
 use crate::base::error::{Error, Result};
 use crate::base::text::counted;
 use crate::cli::{BuildsArgs, Global};
-use crate::engine::common::{not_due, recorded};
+use crate::engine::common::not_due;
 use crate::engine::context::{Context, Standing};
+use crate::engine::stands::{AnyStanding, Stands};
+use crate::engine::threejs::standing::ThreejsStanding;
 use crate::model::builds::{Build, BuildStatus, Builds};
 use crate::model::file::{FileKind, RoundFile};
 use crate::model::ids::{Hotkey, RoundNumber};
@@ -19,6 +21,7 @@ use crate::model::stage::Stage;
 use crate::model::submissions::{Submission, Submissions};
 use crate::rules::builds::{BuildTerms, BuildsOutcome, all_built, is_final, settle, tag, tally, word};
 use crate::rules::stage_table::is_for;
+use crate::rules::threejs;
 use crate::settings::Config;
 use crate::settings::flags::env;
 use crate::ui::{Report, Ui};
@@ -63,14 +66,15 @@ fn session(
     report: &mut Report,
 ) -> Result<usize> {
     let _lock = context.lock("builds", report)?;
-    let standing = context.standing()?;
-    let round = standing.state.current_round;
-    let builds = on_record(&standing)?;
-    if !is_for("builds", standing.state.stage) {
-        untimely(context, &standing, builds)?;
+    let standing = context.stands()?;
+    let round = standing.round();
+    let Recorded { submissions, builds } = Recorded::of(&standing)?;
+    let builds = builds.as_ref();
+    if !is_for("builds", standing.stage()) {
+        untimely(context, &*standing, builds)?;
         return Ok(looks.unchanged(round, builds, report));
     }
-    let submissions = recorded(&standing)?.ok_or_else(|| {
+    let submissions = &submissions.ok_or_else(|| {
         let path = FileKind::Round(round, RoundFile::Submissions).path();
         Error::failed(format!("{path}: missing")).hint("`gen404 verify` lists everything that is missing")
     })?;
@@ -90,25 +94,60 @@ fn session(
         pushed: wanted.pushed.as_ref().map(|pushed| pushed.at),
         now: Utc::now(),
     };
-    let outcome = settle(&terms, &observation).map_err(|why| Error::failed(format!("{}: {why}", source.name())))?;
+    let settled = settle(&terms, &observation).map_err(|why| Error::failed(format!("{}: {why}", source.name())))?;
+    let outcome = match &standing {
+        AnyStanding::Mesh(_) => settled,
+        AnyStanding::Threejs(standing) => with_hardware(standing, settled),
+    };
     looks.take(context, round, outcome, report)
 }
 
-/// The recorded `builds.json`, if any.
-fn on_record(standing: &Standing) -> Result<Option<&Builds>> {
-    match &standing.files.builds {
+/// `submissions.json` and `builds.json`, if they are there, as all formats share them.
+struct Recorded {
+    submissions: Option<Submissions>,
+    builds: Option<Builds>,
+}
+
+impl Recorded {
+    fn of(standing: &AnyStanding) -> Result<Recorded> {
+        let path = |file| FileKind::Round(standing.round(), file).path();
+        let (builds, submissions) = (path(RoundFile::Builds), path(RoundFile::Submissions));
+        Ok(match standing {
+            AnyStanding::Mesh(Standing { files, .. }) => Recorded {
+                builds: intact(&files.builds, &builds)?.cloned(),
+                submissions: intact(&files.submissions, &submissions)?.cloned(),
+            },
+            AnyStanding::Threejs(ThreejsStanding { files, .. }) => Recorded {
+                builds: intact(&files.builds, &builds)?.map(threejs::builds::shared_builds),
+                submissions: intact(&files.submissions, &submissions)?.map(threejs::builds::shared_submissions),
+            },
+        })
+    }
+}
+
+fn intact<'s, T>(slot: &'s Slot<T>, path: &str) -> Result<Option<&'s T>> {
+    match slot {
         Slot::Broken => {
-            let path = FileKind::Round(standing.state.current_round, RoundFile::Builds).path();
             Err(Error::failed(format!("{path}: does not parse")).hint("`gen404 verify` shows where; fix or remove it"))
         }
         slot => Ok(slot.get()),
     }
 }
 
+/// The outcome, with each program's hardware in the file.
+fn with_hardware(standing: &ThreejsStanding, outcome: BuildsOutcome) -> BuildsOutcome {
+    let (round, files) = (standing.state.current_round, &standing.files);
+    let Some(submissions) = files.submissions.get() else { return outcome };
+    let BuildsOutcome { builds, plan, reasons, oddities } = outcome;
+    let recorded = files.builds.get();
+    let plan = plan.map(|plan| threejs::builds::with_hardware(plan, round, &builds, submissions, recorded));
+    BuildsOutcome { builds, plan, reasons, oddities }
+}
+
 /// Refuses a stage that is not for this command, unless it comes right after and all builds are settled.
-fn untimely(context: &Context<'_>, standing: &Standing, builds: Option<&Builds>) -> Result<()> {
+fn untimely(context: &Context<'_>, standing: &dyn Stands, builds: Option<&Builds>) -> Result<()> {
     let settled = builds.is_some_and(|builds| builds.values().all(|build| is_final(build.status)));
-    if settled && standing.state.stage == Stage::Finalizing {
+    if settled && standing.stage() == Stage::Finalizing {
         return Ok(());
     }
     Err(not_due(context, standing, "builds", None))

@@ -7,25 +7,28 @@ use crate::base::text::counted;
 use crate::base::url::{Host, HttpUrl};
 use crate::cli::{DownloadArgs, Global};
 use crate::engine::common::not_due;
-use crate::engine::context::{Context, Standing};
-use crate::engine::fetching::run::{Download, FetchTools, round};
+use crate::engine::context::Context;
+use crate::engine::fetching::run::{Download, FetchStanding, FetchTools, round};
+use crate::engine::stands::Stands;
 use crate::model::ids::{Block, Hotkey};
 use crate::model::stage::Stage;
 use crate::rules::download::{KnownFiles, MinerFiles, Reached, Tally, WantedMiners, all_recorded, reached, tally};
-use crate::rules::stages::{Due, due};
+use crate::rules::stages::Due;
 use crate::ui::{Report, Server, Ui};
 use crate::world::stop::Stop;
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &DownloadArgs, report: &mut Report) -> Result<()> {
     let context = Context { stop: Stop::on_signals()?, ..Context::open(global, ui, report)? };
     let _lock = context.lock("download", report)?;
-    let mut standing = context.standing()?;
+    let stands = context.stands()?;
     let wanted = WantedMiners { only: args.only.clone(), shard: args.shard, retry_failed: args.retry_failed };
+    let stage = wait_for_stage(&context, &*stands, args);
+    let mut standing = FetchStanding::from(stands);
     if is_done(&standing) && !args.retry_failed {
         report.say(format!("round {}: all miners' files are already recorded", standing.state.current_round));
         return Ok(());
     }
-    wait_for_stage(&context, &standing, args)?;
+    stage?;
     let store = context.object_store(&args.store)?.ok_or_else(|| {
         let unknown = Error::usage("no object store is named");
         unknown.hint("give --store-dir DIR, R2_ENDPOINT with its keys, or [store] in gen404.toml")
@@ -38,7 +41,9 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &DownloadArgs, report: &mut Re
     if standing.state.stage == Stage::MinerGeneration {
         download.begin(&mut standing, report)?;
     }
+    let views = standing.modules.as_ref().map(|_| context.view_maker()).transpose()?;
     let tools = FetchTools {
+        views: views.as_ref(),
         store: store.as_ref(),
         render_service: args.render_service.as_deref(),
         no_previews: args.no_previews,
@@ -85,28 +90,26 @@ fn server(asked: &MinerFiles, known: &KnownFiles) -> Option<Server> {
 }
 
 /// Is the stage the one right after this command, with all files recorded?
-fn is_done(standing: &Standing) -> bool {
+fn is_done(standing: &FetchStanding) -> bool {
     standing.state.stage == Stage::Duels && round(standing).is_ok_and(|round| all_recorded(&round))
 }
 
 /// Refuses to start before the deadline, or in a stage that is not for this command.
-fn wait_for_stage(context: &Context<'_>, standing: &Standing, args: &DownloadArgs) -> Result<()> {
+fn wait_for_stage(context: &Context<'_>, standing: &dyn Stands, args: &DownloadArgs) -> Result<()> {
     let refused = |block: Option<Block>| {
         let error = not_due(context, standing, "download", block);
-        match standing.state.stage {
+        match standing.stage() {
             Stage::Duels if args.retry_failed => {
                 error.hint("`gen404 pause`, then `gen404 resume --stage downloading`, while no match is played")
             }
             _ => error,
         }
     };
-    match standing.state.stage {
+    match standing.stage() {
         Stage::Downloading => Ok(()),
         Stage::MinerGeneration => {
             let block = context.need_moment(&args.moment)?.block;
-            let now = due(&context.facts(standing, Some(block)))
-                .iter()
-                .any(|due| matches!(due, Due::Now { command: "download", .. }));
+            let now = standing.due(Some(block)).iter().any(|due| matches!(due, Due::Now { command: "download", .. }));
             if now { Ok(()) } else { Err(refused(Some(block))) }
         }
         _ => Err(refused(None)),

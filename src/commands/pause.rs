@@ -2,7 +2,7 @@
 
 use crate::base::error::{Error, Result};
 use crate::cli::{Global, PauseArgs, ResumeArgs};
-use crate::engine::context::{Context, Standing};
+use crate::engine::context::Context;
 use crate::model::stage::{Stage, round_in};
 use crate::rules::pausing::pause_because;
 use crate::rules::stages;
@@ -11,7 +11,8 @@ use crate::ui::{Report, Ui};
 pub(super) fn pause(global: &Global, ui: &Ui, args: &PauseArgs, report: &mut Report) -> Result<()> {
     let context = Context::open(global, ui, report)?;
     let _lock = context.lock("pause", report)?;
-    let Standing { state, .. } = context.standing()?;
+    let standing = context.stands()?;
+    let state = standing.state();
     if state.stage == Stage::Paused {
         report.say(format!("the competition is already paused{}", context.pause_of(state.current_round).told()));
         if args.reason.is_some() {
@@ -20,7 +21,7 @@ pub(super) fn pause(global: &Global, ui: &Ui, args: &PauseArgs, report: &mut Rep
         return Ok(());
     }
     let reason = args.reason.as_deref();
-    let plan = pause_because(&state, reason).map_err(Error::not_due)?;
+    let plan = pause_because(state, reason).map_err(Error::not_due)?;
     if !global.dry_run {
         // A commit keeps it for everyone; without one, this host does.
         match global.commit {
@@ -39,13 +40,14 @@ pub(super) fn pause(global: &Global, ui: &Ui, args: &PauseArgs, report: &mut Rep
 pub(super) fn resume(global: &Global, ui: &Ui, args: &ResumeArgs, report: &mut Report) -> Result<()> {
     let context = Context::open(global, ui, report)?;
     let _lock = context.lock("resume", report)?;
-    let Standing { state, files, .. } = context.standing()?;
+    let standing = context.stands()?;
+    let state = standing.state();
     if state.stage != Stage::Paused {
         report.say(format!("the competition is not paused: {}", round_in(state.current_round, state.stage)));
         return Ok(());
     }
     let reason = context.pause_of(state.current_round).reason;
-    context.apply(&stages::resume(&state, &files, args.stage).map_err(Error::failed)?, report)?;
+    context.apply(&stages::resume(state, standing.shown_by(), args.stage).map_err(Error::failed)?, report)?;
     report.facts.push(reason.map_or_else(|| "resumed".to_owned(), |why| format!("resumed: it was paused for: {why}")));
     if global.dry_run { Ok(()) } else { context.forget_pause() }
 }

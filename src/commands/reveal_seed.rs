@@ -6,8 +6,10 @@ use crate::base::error::{Error, Kind, Result};
 use crate::base::text::{counted, time};
 use crate::cli::{Global, RevealSeedArgs};
 use crate::engine::common::{miners, not_due, pool, previous_prompts, read_intake, recorded, schedule};
-use crate::engine::context::{Context, Standing};
+use crate::engine::context::Context;
 use crate::engine::moment::time_of;
+use crate::engine::stands::{AnyStanding, Stands};
+use crate::engine::threejs;
 use crate::model::beacon::Pulse;
 use crate::model::beacon::published_at;
 use crate::model::file::{FileKind, RoundFile};
@@ -18,7 +20,7 @@ use crate::model::schedule::Schedule;
 use crate::model::seed::SeedFile;
 use crate::model::snapshot::Slot;
 use crate::model::stage::Stage;
-use crate::rules::opening::{self, RevealFacts};
+use crate::rules::opening::{self, Beginning, RevealFacts};
 use crate::rules::seed::{self, SeedSource};
 use crate::rules::stage_table::is_for;
 use crate::rules::succession::Moment;
@@ -30,47 +32,56 @@ use crate::world::drand;
 pub(super) fn run(global: &Global, ui: &Ui, args: &RevealSeedArgs, report: &mut Report) -> Result<()> {
     let context = Context::open(global, ui, report)?;
     let _lock = context.lock("reveal-seed", report)?;
-    let standing = context.standing()?;
-    let round = standing.state.current_round;
-    if let Some(seed) = done_already(&standing) {
+    let standing = context.stands()?;
+    let round = standing.round();
+    if let Some(seed) = done_already(&*standing) {
         report.say(format!("round {round} already has its seed: {seed}"));
         return Ok(());
     }
-    if !is_for("reveal-seed", standing.state.stage) {
-        return Err(not_due(&context, &standing, "reveal-seed", None));
+    if !is_for("reveal-seed", standing.stage()) {
+        return Err(not_due(&context, &*standing, "reveal-seed", None));
     }
     let pool = pool(&context)?;
-    let schedule = schedule(&context, &standing)?;
+    let schedule = schedule(&context, &*standing)?;
     let chain = context.need_chain(&args.chain)?;
     let latest = schedule.latest_reveal_block;
     wait_for(chain.as_ref(), context.config.chain.clock, latest)?;
     // Read the state at the window's last block: the chain keeps ten reveals per miner, so later ones would push out
     // those that count.
-    let intake = read_intake(&context, &standing, &schedule, chain.as_ref(), latest, &args.intake)?;
-    let seed = seed_file(&context, &standing, chain.as_ref(), &schedule, args)?;
-    let facts = RevealFacts {
-        settings: &standing.config.settings,
-        state: &standing.state,
+    let mut intake = read_intake(&context, &*standing, &schedule, chain.as_ref(), latest, &args.intake)?;
+    if matches!(standing, AnyStanding::Threejs(_)) {
+        intake = threejs::opening::admitted(&context, intake, chain.as_ref(), latest)?;
+    }
+    let seed = seed_file(&context, &*standing, chain.as_ref(), &schedule, args)?;
+    let previous = previous_prompts(&context, &*standing)?.0;
+    let pool = pool.map_or_else(|| context.store.need::<PromptList>(&FileKind::Pool), Ok)?.0;
+    let block_time = block_time(chain.as_ref(), latest)?;
+    let begins = Beginning {
+        settings: standing.settings(),
+        state: standing.state(),
         schedule: &schedule,
-        leaders: &context.store.need::<Leaders>(&FileKind::Leader)?,
-        recorded: recorded(&standing)?,
-        intake: &intake,
         seed: &seed,
-        previous: &previous_prompts(&context, &standing)?.0,
-        pool: &pool.map_or_else(|| context.store.need::<PromptList>(&FileKind::Pool), Ok)?.0,
-        block_time: block_time(chain.as_ref(), latest)?,
+        previous: &previous,
+        pool: &pool,
+        block_time,
     };
-    let mut plan = opening::reveal(&facts).map_err(Error::failed)?;
+    let mut plan = match &standing {
+        AnyStanding::Mesh(standing) => {
+            let leaders = context.store.need::<Leaders>(&FileKind::Leader)?;
+            let facts = RevealFacts { begins, leaders: &leaders, recorded: recorded(standing)?, intake: &intake };
+            opening::reveal(&facts).map_err(Error::failed)?
+        }
+        AnyStanding::Threejs(standing) => threejs::opening::reveal(&context, standing, begins, &intake)?,
+    };
     plan.says.extend(miners(&context, &intake));
     context.apply(&plan, report)
 }
 
 /// The seed, if the round's stage is the one right after this command.
-fn done_already(standing: &Standing) -> Option<Seed> {
-    let files = &standing.files;
-    let seed = files.seed.get()?.seed;
-    let nobody = files.submissions.get().is_some_and(|submissions| submissions.is_empty());
-    let behind = match standing.state.stage {
+fn done_already(standing: &dyn Stands) -> Option<Seed> {
+    let seed = standing.seed().get()?.seed;
+    let nobody = standing.miners().is_some_and(|miners| miners.is_empty());
+    let behind = match standing.stage() {
         Stage::MinerGeneration => true,
         Stage::Finalizing => nobody,
         _ => false,
@@ -107,12 +118,12 @@ fn wait_for(chain: &dyn Chain, clock: Clock, latest: Block) -> Result<()> {
 /// The seed recorded by an interrupted run, or a new one.
 fn seed_file(
     context: &Context<'_>,
-    standing: &Standing,
+    standing: &dyn Stands,
     chain: &dyn Chain,
     schedule: &Schedule,
     args: &RevealSeedArgs,
 ) -> Result<SeedFile> {
-    let (name, round) = (&standing.config.settings.name, standing.state.current_round);
+    let (name, round) = (&standing.settings().name, standing.round());
     let latest = schedule.latest_reveal_block;
     if let Some(recorded) = recorded_seed(standing, latest, args)? {
         return Ok(recorded);
@@ -139,10 +150,10 @@ fn seed_file(
 }
 
 /// The recorded seed. A written seed never changes, and one that its own source does not prove is refused.
-fn recorded_seed(standing: &Standing, latest: Block, args: &RevealSeedArgs) -> Result<Option<SeedFile>> {
-    let round = standing.state.current_round;
+fn recorded_seed(standing: &dyn Stands, latest: Block, args: &RevealSeedArgs) -> Result<Option<SeedFile>> {
+    let round = standing.round();
     let path = FileKind::Round(round, RoundFile::Seed).path();
-    let file = match &standing.files.seed {
+    let file = match standing.seed() {
         Slot::Missing => return Ok(None),
         Slot::Broken => return Err(Error::failed(format!("{path}: does not parse"))),
         Slot::Ok(file) => file,
@@ -150,7 +161,7 @@ fn recorded_seed(standing: &Standing, latest: Block, args: &RevealSeedArgs) -> R
     if args.seed.is_some_and(|seed| seed != file.seed) {
         return Err(Error::failed(format!("{path}: the seed is already {}, and never changes", file.seed)));
     }
-    let proof = seed::prove(file, &standing.config.settings.name, round, latest);
+    let proof = seed::prove(file, &standing.settings().name, round, latest);
     proof.map_err(|why| Error::failed(format!("{path}: {why}")))?;
     Ok(Some(file.clone()))
 }

@@ -12,6 +12,7 @@ use crate::base::error::{Error, Result};
 use crate::base::text::in_shell;
 use crate::cli::{Global, SandboxArgs, SandboxJudge};
 use crate::model::file::FileKind;
+use crate::model::format::Format;
 use crate::model::stage::{CompetitionState, Stage};
 use crate::model::store::Store;
 use crate::sandbox::child_guard::called;
@@ -25,6 +26,9 @@ use crate::sandbox::summary::SandboxSummary;
 use crate::ui::{Report, Ui};
 use crate::world::chain::stand_in::StandInNode;
 use crate::world::stop::Stop;
+
+/// The miners of modules that have a role of their own.
+const LEAST_OF_MODULES: usize = 7;
 
 /// The subnet of the sandbox's chain, the same as in production.
 const NETUID: u16 = 17;
@@ -141,7 +145,7 @@ fn say(folder: &SandboxFolder, summary: &SandboxSummary, report: &mut Report) ->
 
 /// What to try next where the judge or the operator is not honest: an honest judge is asked about the same duels.
 fn found_out(summary: &SandboxSummary, (dir, program): (&str, &str), report: &mut Report) {
-    let Params { seed, rounds, miners, prompts, port, judge } = &summary.params;
+    let Params { seed, rounds, miners, prompts, port, judge, .. } = &summary.params;
     let shows = match judge {
         JudgeMode::Lies => "ends with 1 and names the duel",
         _ => "what the judge prefers, and how often its two orders disagree",
@@ -179,7 +183,8 @@ fn mode(named: SandboxJudge) -> JudgeMode {
 
 /// The sandbox's parameters: the flags over its recorded ones. Fails if an existing sandbox was made from others.
 fn wanted(args: &SandboxArgs, known: Option<&Params>) -> Result<Params> {
-    let default = Params { seed: 404, rounds: 2, miners: 7, prompts: 10, port: PORT, judge: JudgeMode::Honest };
+    let format = args.format.map_or(Format::Mesh, Format::from);
+    let default = Params { seed: 404, rounds: 2, miners: 7, prompts: 10, port: PORT, judge: JudgeMode::Honest, format };
     let base = known.unwrap_or(&default);
     let params = Params {
         seed: args.seed.unwrap_or(base.seed),
@@ -188,14 +193,21 @@ fn wanted(args: &SandboxArgs, known: Option<&Params>) -> Result<Params> {
         prompts: args.prompts.unwrap_or(base.prompts),
         port: args.port.filter(|port| *port != 0 || known.is_none()).unwrap_or(base.port),
         judge: args.judge.map_or(base.judge, mode),
+        format: args.format.map_or(base.format, Format::from),
     };
+    if params.format == Format::Threejs && params.judge != JudgeMode::Honest {
+        return Err(Error::usage("--judge is for --format mesh: the judge of three.js modules is honest"));
+    }
+    if params.format == Format::Threejs && params.miners < LEAST_OF_MODULES {
+        return Err(Error::usage(format!("--format threejs needs --miners {LEAST_OF_MODULES} or more")));
+    }
     match known {
         Some(known) if *known != params => {
-            let Params { seed, rounds, miners, prompts, port, judge } = known;
+            let Params { seed, rounds, miners, prompts, port, judge, format } = known;
             let judge = judge.name();
             let other = Error::failed(format!(
                 "{}: this sandbox was made with --seed {seed} --rounds {rounds} --miners {miners} \
-                 --prompts {prompts} --port {port} --judge {judge}",
+                 --prompts {prompts} --port {port} --judge {judge} --format {format}",
                 args.dir.display()
             ));
             Err(other.hint("leave these flags out to continue it, or name another folder"))

@@ -8,22 +8,21 @@ use crate::base::error::{Kind, Result};
 use crate::base::text::{counted, line, time};
 use crate::cli::{Global, StatusArgs};
 use crate::engine::common::{pool_for_a_seed, stands};
-use crate::engine::context::{Context, Standing};
+use crate::engine::context::Context;
 use crate::engine::fetching::spool::FetchJournal;
 use crate::engine::formats::{self, OtherStanding, RoundBlocks};
 use crate::engine::notify;
 use crate::engine::pausing::Pause;
 use crate::engine::runs::summary::Record;
+use crate::engine::stands::Stands;
 use crate::model::format::detect::Detected;
-use crate::model::ids::{Block, Hotkey, Player, RoundNumber};
+use crate::model::ids::{Block, Hotkey, RoundNumber};
 use crate::model::leases::{StepLease, StepLeases};
-use crate::model::stage::{Stage, Timestamp, round_in_words};
+use crate::model::stage::{CompetitionState, Stage, Timestamp, round_in_words};
 use crate::rules::download::{KnownFiles, Tally, recorded_tally, tally};
 use crate::rules::lead::{Lead, in_force, shown};
-use crate::rules::outstanding::outstanding;
-use crate::rules::stages::{Due, due};
+use crate::rules::stages::Due;
 use crate::rules::succession::Moment;
-use crate::rules::waits;
 use crate::settings::SETTINGS;
 use crate::ui::{DUE, Report, Ui};
 use crate::world::pods::lease::{NotedPod, noted};
@@ -53,27 +52,26 @@ fn stands_and_fails(context: &Context<'_>, args: &StatusArgs, report: &mut Repor
     if let Some(standing) = formats::standing(context, detected.format)? {
         return of_other_format(context, args, &detected, &standing, report);
     }
-    let standing = context.standing()?;
+    let standing = context.stands()?;
+    let standing: &dyn Stands = &*standing;
     let (moment, unknown) = context.sighted(&args.moment)?;
     let leaders = formats::leaders(context, detected.format)?;
     let lead = Lead::of(&leaders, moment.map(|moment| moment.block));
     let mut leases = context.seen_leases()?;
-    let due = due(&context.facts(&standing, moment.map(|moment| moment.block)));
+    let due = standing.due(moment.map(|moment| moment.block));
     // What is done by now is no other host's work any more.
     leases.leases.retain(|lease| due.iter().any(|due| command_of(due) == Some(lease.command.as_str())));
-    let due: Vec<Due> = due.into_iter().map(|due| left_to_others(context, due, &standing, &leases)).collect();
+    let due: Vec<Due> = due.into_iter().map(|due| left_to_others(context, due, standing, &leases)).collect();
     report.exit = args.exit_code.then(|| exit_code(&due));
-    let (files, win_margin) = (&standing.files, standing.config.settings.win_margin);
-    let is_finished = standing.state.stage == Stage::Finished;
-    let mut open = outstanding(files, standing.state.stage, win_margin, &standing.config.settings.limits());
+    let is_finished = standing.stage() == Stage::Finished;
+    let mut open = standing.outstanding();
     // What was not there by the end is history.
     if !is_finished {
-        open.extend(incomplete(context, &standing));
-        open.extend(pool_for_a_seed(context, &standing).err().map(|error| error.to_string()));
+        open.extend(incomplete(context, standing));
+        open.extend(pool_for_a_seed(context, standing).err().map(|error| error.to_string()));
     }
-    let state = &standing.state;
-    let settings = &standing.config.settings;
-    report.say(format!("{}: {}", settings.name, stands(context, &standing)));
+    let (state, settings) = (standing.state(), standing.settings());
+    report.say(format!("{}: {}", settings.name, stands(context, standing)));
     // First what fails, then what is due and what stands in its way.
     let record = Record::of(context, state.current_round);
     record.say_faults(report);
@@ -89,7 +87,7 @@ fn stands_and_fails(context: &Context<'_>, args: &StatusArgs, report: &mut Repor
     undelivered.into_iter().for_each(|line| report.say(line));
     report.say(format!("format: {detected}"));
     say_moment(moment, unknown, report);
-    if let Some(schedule) = standing.files.schedule.get().filter(|_| !is_finished) {
+    if let Some(schedule) = standing.schedule().filter(|_| !is_finished) {
         let (from, to, by) =
             (schedule.earliest_reveal_block, schedule.latest_reveal_block, schedule.generation_deadline_block);
         report.say(format!("reveals count in blocks {from} to {to}; files are due by block {by}"));
@@ -99,11 +97,11 @@ fn stands_and_fails(context: &Context<'_>, args: &StatusArgs, report: &mut Repor
     }
     say_lead(&lead, report);
     record.say_use(report);
-    let mut json = as_json(&standing, moment, lead, &due, &open);
+    let mut json = as_json(standing, moment, lead, &due, &open);
     json["format"] = detected.json();
     (json["failing"], json["usage"]) = record.json();
     json["notify"] = told;
-    let pause = pause_of(context, &standing);
+    let pause = pause_of(context, state);
     json["paused_because"] = json!(pause.reason);
     json["paused_since"] = json!(pause.since.map(Timestamp::from));
     json["pods"] = pods_json(&pods);
@@ -115,7 +113,7 @@ fn stands_and_fails(context: &Context<'_>, args: &StatusArgs, report: &mut Repor
 /// Why nothing is due.
 const NOT_RUN: &str = "gen404 reads and checks competitions of this format, and does not run them";
 
-/// Reports the standing of a competition that is not of meshes.
+/// Reports the standing of a competition that gen404 does not run.
 fn of_other_format(
     context: &Context<'_>,
     args: &StatusArgs,
@@ -164,11 +162,11 @@ fn of_other_format(
 }
 
 /// A step that another host has announced is its own to do: here it can only be waited for.
-fn left_to_others(context: &Context<'_>, due: Due, standing: &Standing, leases: &StepLeases) -> Due {
+fn left_to_others(context: &Context<'_>, due: Due, standing: &dyn Stands, leases: &StepLeases) -> Due {
     let (Due::Now { command, .. } | Due::Possible { command, .. }) = &due else { return due };
     let command = *command;
-    let theirs: Vec<&StepLease> = leases.of(command, standing.state.current_round).collect();
-    let wanted = if command == "audit" { waits::audits(&standing.files).0 } else { Vec::new() };
+    let theirs: Vec<&StepLease> = leases.of(command, standing.round()).collect();
+    let wanted = if command == "audit" { standing.audits() } else { Vec::new() };
     let all = wanted.iter().all(|hotkey| theirs.iter().any(|lease| lease.covers(hotkey)));
     match theirs.first() {
         Some(first) if all => Due::Waits { command, what: first.says(context.lease_skew()) },
@@ -190,8 +188,7 @@ fn say_others(context: &Context<'_>, leases: &StepLeases, round: RoundNumber, re
     }
 }
 
-fn pause_of(context: &Context<'_>, standing: &Standing) -> Pause {
-    let state = &standing.state;
+fn pause_of(context: &Context<'_>, state: &CompetitionState) -> Pause {
     if state.stage == Stage::Paused { context.pause_of(state.current_round) } else { Pause::default() }
 }
 
@@ -271,8 +268,8 @@ fn until(block: Block, moment: Option<Moment>) -> String {
 }
 
 /// Miners with files missing, according to the download journal on this machine, else to what is recorded.
-fn incomplete(context: &Context<'_>, standing: &Standing) -> Vec<String> {
-    let noted = context.own_folder().and_then(|own| FetchJournal::read(&own, standing.state.current_round));
+fn incomplete(context: &Context<'_>, standing: &dyn Stands) -> Vec<String> {
+    let noted = context.own_folder().and_then(|own| FetchJournal::read(&own, standing.round()));
     let marks = match noted {
         Ok(marks) => marks,
         Err(error) => {
@@ -282,13 +279,12 @@ fn incomplete(context: &Context<'_>, standing: &Standing) -> Vec<String> {
     };
     let mut known = KnownFiles::default();
     marks.into_iter().for_each(|mark| known.add(mark));
-    let (Some(submissions), Some(prompts)) = (standing.files.submissions.get(), standing.files.prompts.get()) else {
+    let (Some(miners), Some(prompts)) = (standing.miners(), standing.prompts()) else {
         return Vec::new();
     };
     let line = |hotkey: &Hotkey| {
         let noted = tally(prompts, hotkey, &known);
-        let own = standing.files.players.get(&Player::Miner(hotkey.clone()));
-        let recorded = own.and_then(|own| own.refusals.get()).filter(|_| noted == Tally::default());
+        let recorded = standing.refusals(hotkey).filter(|_| noted == Tally::default());
         let Tally { refused, failed, reasons, .. } = recorded.map_or(noted, recorded_tally);
         let mut often: Vec<_> = reasons.iter().collect();
         often.sort_by_key(|(reason, count)| (std::cmp::Reverse(**count), *reason));
@@ -299,10 +295,10 @@ fn incomplete(context: &Context<'_>, standing: &Standing) -> Vec<String> {
         let counts: Vec<String> = refused.into_iter().chain(failed).collect();
         (!often.is_empty()).then(|| format!("{hotkey}: {}: {said}", counts.join(", ")))
     };
-    submissions.keys().filter_map(line).collect()
+    miners.iter().filter_map(|(hotkey, _)| line(hotkey)).collect()
 }
 
-fn as_json(standing: &Standing, moment: Option<Moment>, lead: Lead<'_>, due: &[Due], open: &[String]) -> Value {
+fn as_json(standing: &dyn Stands, moment: Option<Moment>, lead: Lead<'_>, due: &[Due], open: &[String]) -> Value {
     let due: Vec<Value> = due
         .iter()
         .map(|due| match due {
@@ -318,13 +314,13 @@ fn as_json(standing: &Standing, moment: Option<Moment>, lead: Lead<'_>, due: &[D
         })
         .collect();
     json!({
-        "name": standing.config.settings.name,
-        "round": standing.state.current_round,
-        "stage": standing.state.stage,
-        "next_stage_eta": standing.state.next_stage_eta,
+        "name": standing.settings().name,
+        "round": standing.round(),
+        "stage": standing.stage(),
+        "next_stage_eta": standing.state().next_stage_eta,
         "block": moment.map(|moment| moment.block),
         "time": moment.map(|moment| Timestamp::from(moment.now)),
-        "schedule": standing.files.schedule.get(),
+        "schedule": standing.schedule(),
         "due": due,
         "open": open,
         "leader": lead.leader,

@@ -311,12 +311,18 @@ fn line(finding: &Finding) -> String {
 }
 
 /// Prints one line for each finding that is not a pass, and the counts. Failures come last, where a terminal shows them; `-q`
-/// prints only these, and nothing if there are none.
+/// prints only these, and warnings of what was asked for or remembered: a history that could not be compared with the
+/// one verified before must not pass for one that was.
 fn say((quiet, unjudged): (bool, bool), findings: &[Finding], counts: VerifySummary, report: &mut Report) {
     let marks =
         [(CheckStatus::Skip, "2", "skip"), (CheckStatus::Warn, "33", "warn"), (CheckStatus::Fail, "31;1", "fail")];
-    for (status, colour, word) in marks.into_iter().filter(|(status, ..)| !quiet || *status == CheckStatus::Fail) {
-        for finding in findings.iter().filter(|finding| finding.status == status) {
+    let is_told = |finding: &&Finding| match finding.status {
+        CheckStatus::Fail => true,
+        CheckStatus::Warn => !quiet || ASKED.contains(&finding.id),
+        _ => !quiet,
+    };
+    for (status, colour, word) in marks {
+        for finding in findings.iter().filter(|finding| finding.status == status).filter(is_told) {
             report.say_marked(colour, word, line(finding));
         }
     }

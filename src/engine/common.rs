@@ -3,23 +3,24 @@
 use std::collections::BTreeMap;
 
 use super::context::{Context, Standing};
+use super::stands::Stands;
 use crate::base::error::{Error, Result};
 use crate::model::file::{FileKind, RoundFile};
 use crate::model::ids::{Block, RoundNumber};
 use crate::model::prompts::PromptList;
 use crate::model::schedule::Schedule;
-use crate::model::snapshot::{RoundFiles, Slot};
+use crate::model::snapshot::Slot;
 use crate::model::stage::{Stage, round_in};
 use crate::model::submissions::Submissions;
 use crate::rules::prompts;
-use crate::rules::stages::{Due, due};
+use crate::rules::stages::Due;
 use crate::rules::submissions::{Intake, SubmissionTerms, intake};
 use crate::settings::flags::IntakeArgs;
 use crate::world::chain::Chain;
 
 /// The current round's schedule.
-pub(crate) fn schedule(context: &Context<'_>, standing: &Standing) -> Result<Schedule> {
-    context.store.need(&FileKind::Round(standing.state.current_round, RoundFile::Schedule))
+pub(crate) fn schedule(context: &Context<'_>, standing: &dyn Stands) -> Result<Schedule> {
+    context.store.need(&FileKind::Round(standing.round(), RoundFile::Schedule))
 }
 
 /// The pool, if there is one. Every line must be a usable prompt.
@@ -34,12 +35,12 @@ pub(crate) fn pool(context: &Context<'_>) -> Result<Option<PromptList>> {
 }
 
 /// As [`pool`]; while the stage is open, also warns if there are too few prompts to draw from.
-pub(crate) fn pool_for_a_seed(context: &Context<'_>, standing: &Standing) -> Result<Option<PromptList>> {
+pub(crate) fn pool_for_a_seed(context: &Context<'_>, standing: &dyn Stands) -> Result<Option<PromptList>> {
     let pool = pool(context)?;
-    if standing.state.stage == Stage::Open {
+    if standing.stage() == Stage::Open {
         let given = pool.as_ref().map_or(0, |pool| pool.0.len());
         let previous = previous_prompts(context, standing)?.0.len();
-        if let Err(few) = prompts::enough(&standing.config.settings, previous, given) {
+        if let Err(few) = prompts::enough(standing.settings(), previous, given) {
             context.ui.warn_once(&format!("{few}: add more before the seed is drawn"));
         }
     }
@@ -47,9 +48,9 @@ pub(crate) fn pool_for_a_seed(context: &Context<'_>, standing: &Standing) -> Res
 }
 
 /// The prompts that this round may carry over.
-pub(crate) fn previous_prompts(context: &Context<'_>, standing: &Standing) -> Result<PromptList> {
-    match standing.state.current_round.previous() {
-        Some(round) if standing.config.settings.carryover_prompts > 0 => {
+pub(crate) fn previous_prompts(context: &Context<'_>, standing: &dyn Stands) -> Result<PromptList> {
+    match standing.round().previous() {
+        Some(round) if standing.settings().carryover_prompts > 0 => {
             context.store.need(&FileKind::Round(round, RoundFile::Prompts))
         }
         _ => Ok(PromptList::default()),
@@ -58,11 +59,11 @@ pub(crate) fn previous_prompts(context: &Context<'_>, standing: &Standing) -> Re
 
 /// Fails if a file that decides the round does not parse. Treating it as missing would overwrite it, replay recorded
 /// matches, and let rejected miners back in.
-pub(crate) fn require_intact(round: RoundNumber, files: &RoundFiles) -> Result<()> {
-    match files.broken(round).first() {
+pub(crate) fn require_intact(standing: &dyn Stands) -> Result<()> {
+    match standing.broken().first() {
         None => Ok(()),
-        Some(file) => {
-            let unreadable = Error::failed(format!("{}: does not parse", file.path()));
+        Some(path) => {
+            let unreadable = Error::failed(format!("{path}: does not parse"));
             Err(unreadable.hint("`gen404 verify` shows where; fix it first"))
         }
     }
@@ -82,19 +83,19 @@ pub(crate) fn recorded(standing: &Standing) -> Result<Option<&Submissions>> {
 /// Reads and judges what miners revealed by the end of block `at`.
 pub(crate) fn read_intake(
     context: &Context<'_>,
-    standing: &Standing,
+    standing: &dyn Stands,
     schedule: &Schedule,
     chain: &dyn Chain,
     at: Block,
     args: &IntakeArgs,
 ) -> Result<Intake> {
-    let round = standing.state.current_round;
+    let round = standing.round();
     context.ui.detail(&format!("reading what was revealed by block {at} from {}", chain.name()));
-    let allowed = standing.config.settings.limits().allow_private_cdn;
+    let allowed = standing.settings().limits().allow_private_cdn;
     let terms = SubmissionTerms {
         compat: args.compat.unwrap_or(context.config.chain.compat),
         allow_private_cdn: allowed || args.allow_private_cdn || context.config.miners.allow_private_cdn,
-        ..SubmissionTerms::new(&standing.config.settings.name, round, schedule)
+        ..SubmissionTerms::new(&standing.settings().name, round, schedule)
     };
     Ok(intake(&chain.reveals(at)?, &terms))
 }
@@ -119,23 +120,24 @@ pub(crate) fn miners(context: &Context<'_>, intake: &Intake) -> Vec<String> {
 }
 
 /// The error for a stage command at the wrong time; it says what is due instead.
-pub(crate) fn not_due(context: &Context<'_>, standing: &Standing, command: &str, block: Option<Block>) -> Error {
+pub(crate) fn not_due(context: &Context<'_>, standing: &dyn Stands, command: &str, block: Option<Block>) -> Error {
     Error::not_due(format!("{command} is not due: {}", instead(context, standing, block)))
 }
 
 /// Where the round is, and what is due there.
-pub(crate) fn instead(context: &Context<'_>, standing: &Standing, block: Option<Block>) -> String {
+pub(crate) fn instead(context: &Context<'_>, standing: &dyn Stands, block: Option<Block>) -> String {
     instead_of(context, standing, block, &BTreeMap::new())
 }
 
 /// As [`instead`], after commands were tried that wait: each with what it waits for.
 pub(crate) fn instead_of(
     context: &Context<'_>,
-    standing: &Standing,
+    standing: &dyn Stands,
     block: Option<Block>,
     waiting: &BTreeMap<&str, String>,
 ) -> String {
-    let instead: Vec<String> = due(&context.facts(standing, block))
+    let instead: Vec<String> = standing
+        .due(block)
         .iter()
         .map(|due| match due {
             Due::Now { command, .. } | Due::Possible { command, .. } if waiting.contains_key(command) => {
@@ -153,8 +155,8 @@ pub(crate) fn instead_of(
 }
 
 /// Where the round is; if it is paused, also since when and why.
-pub(crate) fn stands(context: &Context<'_>, standing: &Standing) -> String {
-    let (round, stage) = (standing.state.current_round, standing.state.stage);
+pub(crate) fn stands(context: &Context<'_>, standing: &dyn Stands) -> String {
+    let (round, stage) = (standing.round(), standing.stage());
     let pause = if stage == Stage::Paused { context.pause_of(round).told() } else { String::new() };
     format!("{}{pause}", round_in(round, stage))
 }

@@ -91,6 +91,15 @@ pub(crate) struct Standing {
     pub(crate) files: RoundFiles,
 }
 
+impl Standing {
+    /// The facts that decide what is due.
+    pub(crate) fn facts(&self, block: Option<Block>) -> Facts<'_> {
+        let Standing { config, state, files } = self;
+        let (win_margin, limits) = (config.settings.win_margin, config.settings.limits());
+        Facts { state, files, block, win_margin, limits }
+    }
+}
+
 impl<'a> Context<'a> {
     /// Finds the competition and opens it.
     pub(crate) fn open(options: impl Into<Options>, ui: &'a Ui, report: &mut Report) -> Result<Self> {
@@ -233,7 +242,7 @@ impl<'a> Context<'a> {
             return Ok(());
         }
         let root = self.store.root().display();
-        let other = Error::failed(format!("{root}: gen404 runs mesh competitions only; this one is {detected}"));
+        let other = Error::failed(format!("{root}: gen404 does not run such competitions: this one is {detected}"));
         Err(other.hint("`gen404 verify`, `status`, `leader` and `report` read it"))
     }
 
@@ -302,13 +311,6 @@ impl<'a> Context<'a> {
         let mut snapshot = Snapshot::load_some(format, &self.tree()?, wanted)?;
         let files = snapshot.rounds.remove(&round).unwrap_or_else(|| RoundFiles::of(snapshot.format));
         Ok(Standing { config, state, files })
-    }
-
-    /// The facts that decide what is due.
-    pub(crate) fn facts<'b>(&self, standing: &'b Standing, block: Option<Block>) -> Facts<'b> {
-        let Standing { config, state, files } = standing;
-        let (win_margin, limits) = (config.settings.win_margin, config.settings.limits());
-        Facts { state, files, block, win_margin, limits }
     }
 
     /// The object store that flags, environment or settings name, if any.

@@ -1,5 +1,4 @@
-//! Competitions of splats and of three.js modules, for `status` and `leader`. gen404 reads and checks these, but does not
-//! run them.
+//! Competitions of splats, for `status`, which gen404 reads and checks, but does not run; and the leaders of any format.
 
 use serde::Serialize;
 
@@ -13,10 +12,8 @@ use crate::model::splat::config::SplatConfig;
 use crate::model::splat::leader::SplatLeaders;
 use crate::model::splat::snapshot::SplatSnapshot;
 use crate::model::splat::state::SplatState;
-use crate::model::stage::{CompetitionState, Timestamp};
-use crate::model::threejs::config::ThreejsConfig;
-use crate::model::threejs::snapshot::ThreejsSnapshot;
-use crate::rules::{splat, threejs};
+use crate::model::stage::Timestamp;
+use crate::rules::splat;
 
 /// The blocks of a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -41,14 +38,13 @@ pub(crate) struct OtherStanding {
     pub(crate) open: Vec<String>,
 }
 
-/// The standing of a competition of this format; `None` for one of meshes.
+/// The standing of a competition of this format; `None` for one that gen404 runs.
 ///
 /// # Errors
 /// config.json or state.json is missing or broken, or the files cannot be read.
 pub(crate) fn standing(context: &Context<'_>, format: Format) -> Result<Option<OtherStanding>> {
     match format {
         Format::Splat => of_splat(context).map(Some),
-        Format::Threejs => of_threejs(context).map(Some),
         _ => Ok(None),
     }
 }
@@ -66,28 +62,6 @@ fn of_splat(context: &Context<'_>) -> Result<OtherStanding> {
     });
     let open = splat::outstanding::outstanding(&files, state.stage, config.settings.win_margin);
     Ok(OtherStanding { name: config.settings.name, round, stage: state.stage.as_str(), eta: None, schedule, open })
-}
-
-fn of_threejs(context: &Context<'_>) -> Result<OtherStanding> {
-    let config: ThreejsConfig = context.store.need(&FileKind::Config)?;
-    let state: CompetitionState = context.store.need(&FileKind::State)?;
-    let round = state.current_round;
-    let mut snapshot = ThreejsSnapshot::load_some(&context.tree()?, |file| file.round() == Some(round))?;
-    let files = snapshot.rounds.remove(&round).unwrap_or_default();
-    let schedule = files.schedule.get().map(|schedule| RoundBlocks {
-        earliest_reveal_block: schedule.earliest_reveal_block,
-        latest_reveal_block: schedule.latest_reveal_block,
-        generation_deadline_block: Some(schedule.generation_deadline_block),
-    });
-    let win_margin = config.settings.win_margin;
-    Ok(OtherStanding {
-        open: threejs::outstanding::outstanding(&files, state.stage, win_margin, config.audit_repeats),
-        name: config.settings.name,
-        round: Some(round),
-        stage: state.stage.as_str(),
-        eta: state.next_stage_eta.clone(),
-        schedule,
-    })
 }
 
 /// The entries of leader.json; none where the file is missing. Hardware is kept as a key beyond the shared ones.

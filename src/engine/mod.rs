@@ -15,5 +15,6 @@ pub(crate) mod pausing;
 mod plans;
 pub(crate) mod regenerating;
 pub(crate) mod runs;
+pub(crate) mod stands;
 pub(crate) mod threejs;
 pub(crate) mod verification;

@@ -12,8 +12,9 @@ use crate::base::error::{Error, Kind, Result};
 use crate::base::files;
 use crate::base::hex;
 use crate::base::text::counted;
-use crate::model::file::FileKind;
+use crate::model::file_path::FilePath;
 use crate::model::record::{parse_json, to_json};
+use crate::model::snapshot::Source as _;
 use crate::model::store::Store;
 use crate::rules::Plan;
 use crate::rules::conflict::collision;
@@ -31,7 +32,7 @@ impl Context<'_> {
 
     /// As [`Context::apply`], for a step of a longer command that reports by itself. The commit includes the files
     /// `also`, which earlier steps wrote.
-    pub(crate) fn carry_out(&self, plan: &Plan, also: &[FileKind], report: &mut Report) -> Result<()> {
+    pub(crate) fn carry_out(&self, plan: &Plan, also: &[FilePath], report: &mut Report) -> Result<()> {
         if self.options.dry_run {
             return self.write(plan, report);
         }
@@ -71,13 +72,13 @@ impl Context<'_> {
             true => self.store.differing(&plan.writes)?.into_iter().map(|write| write.file.clone()).collect(),
             false => self.store.apply(&plan.writes, &mut |_, _| Ok(()))?,
         };
-        report.note_files(changed.iter().map(FileKind::path));
+        report.note_files(changed.iter().map(ToString::to_string));
         Ok(())
     }
 
     fn commit(&self, pending: &Pending, report: &mut Report) -> Result<Option<String>> {
         let Some(git) = self.git.as_ref().filter(|_| self.options.commit) else { return Ok(None) };
-        let commit = git.commit(&pending.kinds(), &pending.message);
+        let commit = git.commit(&pending.paths(), &pending.message);
         let commit = commit.map_err(|e| e.hint("the files are written: the next run with --commit commits them"))?;
         Pending::forget(&self.own_folder()?)?;
         if let Some(commit) = &commit {
@@ -149,13 +150,13 @@ struct Pending {
 }
 
 impl Pending {
-    fn of(plan: &Plan, also: &[FileKind], store: &Store) -> Result<Self> {
+    fn of(plan: &Plan, also: &[FilePath], store: &Store) -> Result<Self> {
         let sum = |bytes: &[u8]| hex::encode(Sha256::digest(bytes));
-        let mut files: Vec<_> = plan.writes.iter().map(|write| (write.file.path(), sum(&write.bytes))).collect();
-        let planned: HashSet<&FileKind> = plan.writes.iter().map(|write| &write.file).collect();
+        let mut files: Vec<_> = plan.writes.iter().map(|write| (write.file.to_string(), sum(&write.bytes))).collect();
+        let planned: HashSet<&FilePath> = plan.writes.iter().map(|write| &write.file).collect();
         for file in also.iter().filter(|file| !planned.contains(file)) {
-            if let Some(bytes) = store.read_file(file)? {
-                files.push((file.path(), sum(&bytes)));
+            if let Some(bytes) = store.read(file.as_str())? {
+                files.push((file.to_string(), sum(&bytes)));
             }
         }
         Ok(Pending { message: plan.message.clone(), files })
@@ -178,14 +179,14 @@ impl Pending {
         files::remove(&Pending::path(own))
     }
 
-    fn kinds(&self) -> Vec<FileKind> {
-        self.files.iter().filter_map(|(path, _)| FileKind::of_path(path)).collect()
+    fn paths(&self) -> Vec<FilePath> {
+        self.files.iter().filter_map(|(path, _)| FilePath::of(path)).collect()
     }
 
     fn is_written(&self, store: &Store) -> Result<bool> {
         for (path, sum) in &self.files {
-            let Some(file) = FileKind::of_path(path) else { return Ok(false) };
-            let found = store.read_file(&file)?.map(|bytes| hex::encode(Sha256::digest(&bytes)));
+            let Some(file) = FilePath::of(path) else { return Ok(false) };
+            let found = store.read(file.as_str())?.map(|bytes| hex::encode(Sha256::digest(&bytes)));
             if found.as_ref() != Some(sum) {
                 return Ok(false);
             }

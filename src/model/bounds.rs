@@ -45,10 +45,17 @@ pub(crate) const MINER_ENTRIES: Bounds = values(8 * MIB, 2 * MINERS * VALUES);
 pub(crate) const MATRIX: Bounds = lines(8 * MIB, 65_536);
 /// An entry a prompt.
 pub(crate) const OUTPUTS: Bounds = values(8 * MIB, PROMPTS * VALUES);
+/// A line for each object of a prompt: a module and 14 files of its views, submitted and in several repeats.
+pub(crate) const SUMS: Bounds = lines(64 * MIB, 4 * 16 * PROMPTS);
 /// A duel a prompt, with what each of the judge's stages said: about 80 values.
 pub(crate) const DUELS: Bounds = values(32 * MIB, 4 * PROMPTS * VALUES);
 
 impl Bounds {
+    /// The most bytes.
+    pub(crate) const fn largest(self) -> u64 {
+        self.bytes
+    }
+
     /// Refuses bytes that are more than this, before anything is made of them.
     ///
     /// # Errors

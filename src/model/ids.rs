@@ -89,6 +89,13 @@ impl Hotkey {
         Hotkey(bs58::encode(bytes).into_string())
     }
 
+    /// The 32-byte account id of this address.
+    #[must_use]
+    pub fn account(&self) -> Option<[u8; 32]> {
+        let bytes = bs58::decode(&self.0).into_vec().ok()?;
+        bytes.get(1..33)?.try_into().ok()
+    }
+
     /// The address of the account of zeros, for which there is no key: a placeholder in names of files and images where
     /// no miner is known.
     #[must_use]

@@ -11,6 +11,7 @@ pub mod builds;
 pub mod config;
 pub(crate) mod exact;
 pub mod file;
+pub mod file_path;
 pub mod format;
 pub mod generation_audits;
 pub(crate) mod history;

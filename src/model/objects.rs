@@ -34,6 +34,26 @@ impl ObjectKey {
         ObjectKey::below(round, player, "generated", stem, kind, version)
     }
 
+    /// The key of a three.js module in one of a player's folders (`submitted`, `generated_2`), by version as for
+    /// [`ObjectKey::submitted`].
+    #[must_use]
+    pub fn module(round: RoundNumber, player: &Player, folder: &str, stem: &PromptStem, version: u32) -> Self {
+        ObjectKey::below(round, player, folder, stem, ObjectKind::Model(ModelFormat::Js), version)
+    }
+
+    /// The key of one of a module's views: `.../{folder}/{stem}/{name}`.
+    #[must_use]
+    pub fn view(
+        round: RoundNumber,
+        player: &Player,
+        folder: &str,
+        stem: &PromptStem,
+        version: u32,
+        name: &str,
+    ) -> Self {
+        ObjectKey(format!("rounds/{round}/{player}/{folder}/{stem}{}/{name}", mark(version)))
+    }
+
     fn below(
         round: RoundNumber,
         player: &Player,
@@ -42,8 +62,7 @@ impl ObjectKey {
         kind: ObjectKind,
         version: u32,
     ) -> Self {
-        let mark = if version > 1 { format!("-{version}") } else { String::new() };
-        ObjectKey(format!("rounds/{round}/{player}/{folder}/{stem}{mark}.{}", kind.extension()))
+        ObjectKey(format!("rounds/{round}/{player}/{folder}/{stem}{}.{}", mark(version), kind.extension()))
     }
 
     /// A key from a URL or a file; only keys as harmless as those made here are accepted.
@@ -92,6 +111,11 @@ impl fmt::Display for ObjectKey {
     }
 }
 
+/// What a later version has after its stem.
+fn mark(version: u32) -> String {
+    if version > 1 { format!("-{version}") } else { String::new() }
+}
+
 /// Is this a character that means the same in a URL, a key and a file name?
 fn is_plain(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '~')
@@ -128,6 +152,8 @@ pub enum ObjectKind {
     Model(ModelFormat),
     /// A preview.
     Preview,
+    /// Embeddings of a module's views.
+    Embeddings,
 }
 
 impl ObjectKind {
@@ -137,6 +163,7 @@ impl ObjectKind {
         match self {
             ObjectKind::Model(format) => format.extension(),
             ObjectKind::Preview => "png",
+            ObjectKind::Embeddings => "npz",
         }
     }
 
@@ -146,6 +173,7 @@ impl ObjectKind {
         match self {
             ObjectKind::Model(format) => format.media_type(),
             ObjectKind::Preview => "image/png",
+            ObjectKind::Embeddings => "application/octet-stream",
         }
     }
 }

@@ -4,8 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::file::FileKind;
-use super::format::Format;
+use super::file::{FileIn, FileKind, Named};
+use super::file_path::{BoundedFile, FilePath, largest};
 use super::snapshot::Source;
 use crate::base::error::{Context, Error, Result};
 use crate::base::files::{self, Readers};
@@ -29,15 +29,15 @@ pub struct Store {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileWrite {
     /// Which file.
-    pub file: FileKind,
+    pub file: FilePath,
     /// Its new bytes.
     pub bytes: Vec<u8>,
 }
 
 impl FileWrite {
     /// A file of the competition with these contents.
-    pub fn new(file: FileKind, contents: &impl super::file::RepoFile) -> Self {
-        FileWrite { file, bytes: contents.to_bytes() }
+    pub fn new(file: impl Into<FilePath>, contents: &impl super::file::RepoFile) -> Self {
+        FileWrite { file: file.into(), bytes: contents.to_bytes() }
     }
 }
 
@@ -81,7 +81,7 @@ impl Store {
     ///
     /// # Errors
     /// It cannot be read, is not a plain file, or its path contains a link.
-    pub fn read_file(&self, file: &FileKind) -> Result<Option<Vec<u8>>> {
+    pub fn read_file<R: Named, P: Named>(&self, file: &FileIn<R, P>) -> Result<Option<Vec<u8>>> {
         self.read(&file.path())
     }
 
@@ -89,17 +89,16 @@ impl Store {
     ///
     /// # Errors
     /// It cannot be read or parsed; the message names the file and the place.
-    pub fn load<T: super::file::RepoFile>(&self, file: &FileKind) -> Result<Option<T>> {
-        let Some(bytes) = self.read_file(file)? else { return Ok(None) };
-        let parsed = super::file::read_as::<T>(Format::default(), file, &bytes);
-        parsed.map(|(value, _)| Some(value)).failed(|| format!("{}: does not parse", file.path()))
+    pub fn load<T: super::file::RepoFile>(&self, file: &impl BoundedFile) -> Result<Option<T>> {
+        let Some(bytes) = self.read(&file.path())? else { return Ok(None) };
+        file.parse::<T>(&bytes).map(Some).failed(|| format!("{}: does not parse", file.path()))
     }
 
     /// Parses one required file.
     ///
     /// # Errors
     /// As [`Store::load`], or the file is missing.
-    pub fn need<T: super::file::RepoFile>(&self, file: &FileKind) -> Result<T> {
+    pub fn need<T: super::file::RepoFile>(&self, file: &impl BoundedFile) -> Result<T> {
         self.load(file)?.ok_or_else(|| {
             let missing = Error::failed(format!("{}: missing", file.path()));
             missing.hint(format!("is {} a competition's folder? `gen404 verify` says more", self.root.display()))
@@ -116,8 +115,8 @@ impl Store {
     pub fn apply(
         &self,
         writes: &[FileWrite],
-        seen: &mut dyn FnMut(&FileKind, WriteStep) -> Result<()>,
-    ) -> Result<Vec<FileKind>> {
+        seen: &mut dyn FnMut(&FilePath, WriteStep) -> Result<()>,
+    ) -> Result<Vec<FilePath>> {
         let mut changed = Vec::new();
         for write in self.differing(writes)? {
             self.replace(write, seen)?;
@@ -134,15 +133,15 @@ impl Store {
         let (last, first): (Vec<_>, Vec<_>) = writes.iter().partition(|write| write.file == FileKind::State);
         let mut differing = Vec::new();
         for write in first.into_iter().chain(last) {
-            if self.read_file(&write.file)?.as_deref() != Some(write.bytes.as_slice()) {
+            if self.read(write.file.as_str())?.as_deref() != Some(write.bytes.as_slice()) {
                 differing.push(write);
             }
         }
         Ok(differing)
     }
 
-    fn replace(&self, write: &FileWrite, seen: &mut dyn FnMut(&FileKind, WriteStep) -> Result<()>) -> Result<()> {
-        let path = self.checked(&write.file.path())?;
+    fn replace(&self, write: &FileWrite, seen: &mut dyn FnMut(&FilePath, WriteStep) -> Result<()>) -> Result<()> {
+        let path = self.checked(write.file.as_str())?;
         let folder = path.parent().unwrap_or(&self.root);
         // Leftovers of killed runs: the caller holds the lock, so no live run owns them.
         files::remove_temporaries(folder)?;
@@ -195,7 +194,7 @@ impl Source for Store {
 
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
         // Other files are only read as bytes, if at all: a small limit is enough.
-        let largest = FileKind::of_path(path).map_or(files::SMALL, |kind| kind.largest());
+        let largest = largest(path).unwrap_or(files::SMALL);
         files::read_own(&self.checked(path)?, largest)
     }
 }
@@ -218,7 +217,7 @@ mod tests {
             let old = write(Stage::Open);
             store.apply(std::slice::from_ref(&old), &mut |_, _| Ok(())).unwrap();
             let new = write(Stage::Paused);
-            let mut kill = |_: &FileKind, step| if step == stop { Err(Error::failed("killed")) } else { Ok(()) };
+            let mut kill = |_: &FilePath, step| if step == stop { Err(Error::failed("killed")) } else { Ok(()) };
             store.apply(std::slice::from_ref(&new), &mut kill).unwrap_err();
             let found = store.read_file(&FileKind::State).unwrap().unwrap();
             assert_eq!(found, if stop == WriteStep::AfterRename { new.bytes.clone() } else { old.bytes });
@@ -233,7 +232,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         let writes = [write(Stage::Open)];
-        assert_eq!(store.apply(&writes, &mut |_, _| Ok(())).unwrap(), [FileKind::State]);
+        assert_eq!(store.apply(&writes, &mut |_, _| Ok(())).unwrap(), [FilePath::from(FileKind::State)]);
         assert!(store.apply(&writes, &mut |_, _| Ok(())).unwrap().is_empty());
     }
 

@@ -73,10 +73,12 @@ fn parts(orders: Orders) -> String {
 /// How the judge behaved in the round of these matches.
 pub(super) fn facts(matches: &[Match]) -> Vec<Fact> {
     let Some(round) = judged_round(matches) else { return Vec::new() };
-    let draws = format!("{} of {}", number(round.draws as u64), number(round.judged as u64));
+    let draws = format!("{} of {} judged", number(round.draws as u64), number(round.judged as u64));
     let mut facts = vec![fact("draws by the judge", draws)];
-    facts.extend(round.orders.map(|orders| fact("duels whose orders disagree", parts(orders))));
-    facts.extend(round.bias.as_ref().map(|bias| fact("first minus second penalty", preference(bias))));
+    facts.extend(round.orders.map(|orders| fact("duels where the two orders disagree", parts(orders))));
+    facts.extend(
+        round.bias.as_ref().map(|bias| fact("penalty of the image shown first, less the other", preference(bias))),
+    );
     facts
 }
 

@@ -187,7 +187,7 @@ impl<'a> OtherSite<'a> {
         let summary = summary(self.verdicts.findings);
         let (standing, rounds) = match self.files {
             Competition::Splat(of) => (splat::standing(of, self.win_margin()), splat::rows(self, of)),
-            Competition::Threejs(of) => (threejs::standing(of, self.win_margin()), threejs::rows(self, of)),
+            Competition::Threejs(of) => (threejs::standing(of, self.win_margin(), self.block), threejs::rows(self, of)),
         };
         let (miners, more_miners) =
             listed(self.files.by_round(), &self.files.miners(|_| true), &index::winners(&rounds));
@@ -219,10 +219,19 @@ pub(super) struct StageFacts<'a> {
     /// The stages of a round, in order.
     pub(super) all: &'a [&'static str],
     pub(super) now: &'static str,
+    /// What can be done next.
+    pub(super) next: Vec<NextStep>,
     pub(super) outstanding: Vec<String>,
     pub(super) eta: Option<String>,
     /// The same, as state.json has it.
     pub(super) eta_at: Option<String>,
+}
+
+impl NextStep {
+    /// What is said of a competition that gen404 only reads.
+    pub(super) fn not_run() -> Vec<NextStep> {
+        vec![NextStep { command: None, when: String::new(), block: None, what: NOT_RUN.to_owned() }]
+    }
 }
 
 /// Where a competition stands.
@@ -245,7 +254,7 @@ pub(super) fn standing_view(facts: StageFacts<'_>) -> StandingView {
         name: facts.now,
         stages: facts.all.iter().enumerate().map(|(of, stage)| (words(stage), place(of))).collect(),
         held,
-        next: vec![NextStep { command: None, when: String::new(), block: None, what: NOT_RUN.to_owned() }],
+        next: facts.next,
         outstanding: facts.outstanding,
         eta: facts.eta,
         eta_at: facts.eta_at,

@@ -229,7 +229,7 @@ fn standing(site: &Site<'_>) -> Option<StandingView> {
     })
 }
 
-fn next(due: Due) -> NextStep {
+pub(super) fn next(due: Due) -> NextStep {
     let (command, when, block, what) = match due {
         Due::Now { command, what } => (Some(command), "now".to_owned(), None, what),
         Due::Possible { command, what } => (Some(command), "any time".to_owned(), None, what),
@@ -338,7 +338,7 @@ pub(super) fn decisive(
     let best = against.map(|(_, margin)| *margin).max_by(f64::total_cmp);
     match winner {
         Some(winner @ Player::Miner(_)) => (matrix.margin(&Player::Leader, winner), "over the leader"),
-        _ => (best, if best.is_some() { "best challenge" } else { "" }),
+        _ => (best, if best.is_some() { "best valid challenge" } else { "" }),
     }
 }
 

@@ -8,7 +8,7 @@ use super::certainty;
 use super::formats::{
     Encounter, MinerRow, OtherSite, RoundFacts, StageFacts, match_links, miner_row, round_row, standing_view,
 };
-use super::index::{RoundRow, StandingView};
+use super::index::{NextStep, RoundRow, StandingView};
 use super::matches::DuelRow;
 use super::round::MatchLink;
 use super::site::{Damage, Fact, FindingView, fact, match_page};
@@ -53,6 +53,7 @@ pub(super) fn standing(of: &SplatSnapshot, win_margin: f64) -> Option<StandingVi
     let none = SplatRound::default();
     let files = state.round().and_then(|round| of.rounds.get(&round)).unwrap_or(&none);
     Some(standing_view(StageFacts {
+        next: NextStep::not_run(),
         round: state.round(),
         all: &STAGES,
         now: state.stage.as_str(),
@@ -91,7 +92,7 @@ fn decisive(walk: &Walk<'_>) -> Option<(f64, &'static str)> {
         return Some((step.margin, "over the holder"));
     }
     let best = walk.steps.iter().map(|step| step.margin).max_by(f64::total_cmp)?;
-    Some((best, "best challenge"))
+    Some((best, "best valid challenge"))
 }
 
 /// Has the round been walked to its end?

@@ -10,14 +10,14 @@ use super::formats::{
     Encounter, MinerRow, OtherSite, RoundFacts, StageFacts, match_links, miner_row, round_row, standing_view,
 };
 use super::heat::{Heat, heat_of};
-use super::index::{RoundRow, StandingView, decisive};
+use super::index::{RoundRow, StandingView, decisive, next};
 use super::matches::DuelRow;
 use super::round::MatchLink;
 use super::site::{Damage, Fact, FindingView, fact, match_page, tally};
 use super::text::{Who, clean, counted, margin, number, share};
 use super::threejs_audits::{DuelAudit, audit_page, audits, outcome};
 use super::timeline::{MarginBar, bar};
-use crate::model::ids::{Hotkey, Player, RoundNumber};
+use crate::model::ids::{Block, Hotkey, Player, RoundNumber};
 use crate::model::neutral::{BuildView, DuelView, SubmissionView};
 use crate::model::source_audit::SourceVerdict;
 use crate::model::stage::Stage;
@@ -28,7 +28,9 @@ use crate::model::threejs::duels::{StagedDuel, StagedMatch};
 use crate::model::threejs::snapshot::{ThreejsRound, ThreejsSnapshot};
 use crate::rules::certainty::rounds::angles_of;
 use crate::rules::stage_table::row;
+use crate::rules::stages::due_in;
 use crate::rules::threejs::chain::{Chain, Fate, Link, order};
+use crate::rules::threejs::due::ThreejsWork;
 use crate::rules::threejs::outstanding::{of_round, outstanding};
 
 /// What a round's page shows.
@@ -74,14 +76,17 @@ struct LinkView {
 }
 
 /// Where the competition stands; `None` if state.json cannot be read.
-pub(super) fn standing(of: &ThreejsSnapshot, win_margin: f64) -> Option<StandingView> {
+pub(super) fn standing(of: &ThreejsSnapshot, win_margin: f64, block: Option<Block>) -> Option<StandingView> {
     let state = of.state.get()?;
     let none = ThreejsRound::default();
     let files = of.rounds.get(&state.current_round).unwrap_or(&none);
     let eta = state.next_stage_eta.as_ref().map(|eta| eta.at().format("%-d %B %Y, %H:%M UTC").to_string());
     let all: Vec<&str> =
         Stage::ALL.into_iter().filter(|stage| row(*stage).is_of_a_round()).map(Stage::as_str).collect();
+    let work = ThreejsWork { files, win_margin, audit_repeats: repeats(of) };
     Some(standing_view(StageFacts {
+        // That it is over is said elsewhere on the page.
+        next: due_in(state, block, &work).into_iter().filter(|_| state.stage != Stage::Finished).map(next).collect(),
         round: Some(state.current_round),
         all: &all,
         now: state.stage.as_str(),

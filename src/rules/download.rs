@@ -12,8 +12,10 @@ pub(crate) use self::tally::{Tally, recorded_tally, tally};
 use super::Plan;
 use super::python_random::PythonRandom;
 use super::shard::Shard;
+use super::threejs::download::modules;
 use crate::base::text::counted;
 use crate::model::file::{FileKind, PlayerFile};
+use crate::model::file_path::FilePath;
 use crate::model::ids::{Hotkey, Player, PromptStem, RoundNumber, Seed};
 use crate::model::objects::{StemError, check_stem};
 use crate::model::outputs::{Output, Outputs};
@@ -24,6 +26,7 @@ use crate::model::stage::{CompetitionState, Stage};
 use crate::model::store::FileWrite;
 use crate::model::submissions::Submissions;
 use crate::model::sums::Sums;
+use crate::model::threejs::snapshot::ThreejsRound;
 
 /// What one run is asked to fetch.
 #[derive(Debug, Clone)]
@@ -41,6 +44,8 @@ pub(crate) struct WantedMiners {
 pub(crate) struct DownloadRound<'a> {
     pub state: &'a CompetitionState,
     pub files: &'a RoundFiles,
+    /// The files as they are, in a round of three.js modules.
+    pub modules: Option<&'a ThreejsRound>,
     pub submissions: &'a Submissions,
     pub prompts: &'a PromptList,
     pub seed: Seed,
@@ -71,14 +76,18 @@ impl<'a> DownloadRound<'a> {
     ///
     /// # Errors
     /// A file is missing or broken, or a prompt name cannot name a file.
-    pub(crate) fn new(state: &'a CompetitionState, files: &'a RoundFiles) -> Result<Self, DownloadError> {
+    pub(crate) fn new(
+        state: &'a CompetitionState,
+        files: &'a RoundFiles,
+        modules: Option<&'a ThreejsRound>,
+    ) -> Result<Self, DownloadError> {
         let round = state.current_round;
         let lacks = |name| DownloadError::NoFile { round, name };
         let submissions = files.submissions.get().ok_or_else(|| lacks("submissions.json"))?;
         let prompts = files.prompts.get().ok_or_else(|| lacks("prompts.txt"))?;
         let seed = files.seed.get().ok_or_else(|| lacks("seed.json"))?.seed;
         prompts.stems().try_for_each(check_stem).map_err(|why| DownloadError::Prompts { round, why })?;
-        Ok(DownloadRound { state, files, submissions, prompts, seed })
+        Ok(DownloadRound { state, files, modules, submissions, prompts, seed })
     }
 
     fn number(&self) -> RoundNumber {
@@ -178,7 +187,7 @@ impl<'a> DownloadRound<'a> {
         let recorded = self.files.players.get(&Player::Miner(hotkey.clone())).and_then(|own| own.sums.get());
         let mut sums: BTreeMap<String, String> = recorded.map(|sums| sums.0.clone()).unwrap_or_default();
         for outcome in self.prompts.stems().filter_map(|stem| known.get(hotkey, stem)) {
-            for object in outcome.model().into_iter().chain(outcome.png()) {
+            for object in outcome.objects() {
                 sums.insert(object.path.clone(), object.sha256.clone());
             }
         }
@@ -216,10 +225,19 @@ pub(crate) fn record(round: &DownloadRound<'_>, miners: &[&Hotkey], known: &Know
             continue;
         }
         let file = |file| FileKind::Player(number, player.clone(), file);
-        writes.push(FileWrite::new(file(PlayerFile::Submitted), &outputs));
+        writes.push(match round.modules {
+            None => FileWrite::new(file(PlayerFile::Submitted), &outputs),
+            Some(files) => {
+                let recorded = files.players.get(&player).and_then(|own| own.submitted.get());
+                FileWrite::new(file(PlayerFile::Submitted), &modules(hotkey, &outputs, known, recorded))
+            }
+        });
         writes.extend(refusals.map(|refusals| FileWrite::new(file(PlayerFile::Refusals), &refusals)));
         writes.push(FileWrite::new(file(PlayerFile::Sums), &sums));
-        lines.push(format!("Update submitted for round {number}, miner {}", hotkey.short()));
+        lines.push(match round.modules {
+            None => format!("Update submitted for round {number}, miner {}", hotkey.short()),
+            Some(_) => format!("Update submitted.json for round {number}, miner {}", hotkey.short()),
+        });
     }
     let is_left = |hotkey: &&Hotkey| !settled.contains(hotkey) && !is_recorded(round, hotkey);
     let left = round.submissions.keys().filter(is_left).count();
@@ -245,20 +263,20 @@ pub(crate) fn foreseen(
     miners: &[&Hotkey],
     lanes: &[MinerFiles],
     known: &KnownFiles,
-) -> (Vec<FileKind>, Vec<FileKind>) {
+) -> (Vec<FilePath>, Vec<FilePath>) {
     let fetched = |hotkey: &Hotkey| lanes.iter().any(|lane| lane.hotkey == *hotkey);
     let now = record(round, miners, known).map(|plan| plan.writes).unwrap_or_default();
-    let mut files: Vec<FileKind> = now.into_iter().map(|write| write.file).collect();
+    let mut files: Vec<FilePath> = now.into_iter().map(|write| write.file).collect();
     let mut possible = Vec::new();
     for hotkey in miners.iter().filter(|hotkey| fetched(hotkey)) {
-        let file = |file| FileKind::Player(round.number(), Player::Miner((*hotkey).clone()), file);
+        let file = |file| FilePath::from(FileKind::Player(round.number(), Player::Miner((*hotkey).clone()), file));
         files.extend([file(PlayerFile::Submitted), file(PlayerFile::Sums)]);
         possible.push(file(PlayerFile::Refusals));
     }
     let settled = |hotkey: &&Hotkey| miners.contains(hotkey) || is_recorded(round, hotkey);
     let last = round.state.stage == Stage::Downloading && round.submissions.keys().all(|hotkey| settled(&hotkey));
     if last || round.state.stage == Stage::MinerGeneration {
-        files.push(FileKind::State);
+        files.push(FileKind::State.into());
     }
     (files, possible)
 }

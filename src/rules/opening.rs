@@ -10,7 +10,7 @@ use crate::base::text::{counted, time};
 use crate::model::beacon::published_at;
 use crate::model::config::Settings;
 use crate::model::file::{FileKind, RoundFile};
-use crate::model::ids::{Block, Player, RoundNumber};
+use crate::model::ids::{Block, Player, RepoName, RoundNumber};
 use crate::model::leader::{Leaders, leader_at};
 use crate::model::prompts::{Prompt, PromptList};
 use crate::model::schedule::Schedule;
@@ -30,31 +30,20 @@ pub(crate) fn open(round: RoundNumber, recorded: Option<&Submissions>, intake: &
     let writes = if changed { vec![FileWrite::new(file.clone(), &submissions)] } else { Vec::new() };
     let mut says = vec![summary(round, intake)];
     if changed {
-        says.push(format!(
-            "pushing {} starts {} if a workflow builds on it, as the deployed one \
-             does; the push after reveal-seed starts them again",
-            file.path(),
-            counted(submissions.len(), "image build", "image builds")
-        ));
+        says.push(starts_builds(&file.path(), submissions.len()));
     }
     Plan { writes, message: format!("Update submissions for round {round}"), says }
 }
 
-/// The facts that `reveal-seed` needs.
-#[derive(Debug, Clone)]
-pub(crate) struct RevealFacts<'a> {
+/// What a round begins with, in any format.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Beginning<'a> {
     /// `config.json`
     pub settings: &'a Settings,
     /// `state.json`, in the open stage.
     pub state: &'a CompetitionState,
     /// The round's `schedule.json`.
     pub schedule: &'a Schedule,
-    /// `leader.json`
-    pub leaders: &'a Leaders,
-    /// The round's `submissions.json` as `open` left it, if any.
-    pub recorded: Option<&'a Submissions>,
-    /// The submissions as of latest_reveal_block.
-    pub intake: &'a Intake,
     /// The seed: the recorded one if an earlier run was cut short.
     pub seed: &'a SeedFile,
     /// The previous round's prompts (none in round 0).
@@ -63,6 +52,19 @@ pub(crate) struct RevealFacts<'a> {
     pub pool: &'a [Prompt],
     /// The time of latest_reveal_block, if the chain gives it.
     pub block_time: Option<DateTime<Utc>>,
+}
+
+/// The facts that `reveal-seed` needs.
+#[derive(Debug, Clone)]
+pub(crate) struct RevealFacts<'a> {
+    /// What the round begins with.
+    pub begins: Beginning<'a>,
+    /// `leader.json`
+    pub leaders: &'a Leaders,
+    /// The round's `submissions.json` as `open` left it, if any.
+    pub recorded: Option<&'a Submissions>,
+    /// The submissions as of latest_reveal_block.
+    pub intake: &'a Intake,
 }
 
 /// Why a round cannot begin.
@@ -83,54 +85,87 @@ pub(crate) enum OpeningError {
 /// # Errors
 /// There are too few prompts, or neither a submission nor a leader.
 pub(crate) fn reveal(facts: &RevealFacts<'_>) -> Result<Plan, OpeningError> {
-    let (round, seed) = (facts.state.current_round, facts.seed.seed);
-    let Selection { carried, fresh } = select(facts.settings, seed, facts.previous, facts.pool);
-    let mut says = vec![
-        summary(round, facts.intake),
-        format!("seed {seed}{}", source(facts.seed)),
-        format!(
-            "{}: {} carried over, {} from the pool",
-            counted(carried.len() + fresh.len(), "prompt", "prompts"),
-            carried.len(),
-            fresh.len()
-        ),
-    ];
-    let prompts = PromptList(carried.into_iter().chain(fresh).collect());
-    if prompts.0.is_empty() {
-        return Err(OpeningError::EmptyPool);
-    }
-    enough(facts.settings, facts.previous.len(), facts.pool.len())?;
+    let begins = &facts.begins;
+    let (round, settings) = (begins.state.current_round, begins.settings);
+    let selection = select(settings, begins.seed.seed, begins.previous, begins.pool);
+    let mut says = vec![summary(round, facts.intake)];
+    says.extend(drawn(begins.seed, &selection));
+    let prompts = prompts_of(selection)?;
+    enough(settings, begins.previous.len(), begins.pool.len())?;
     let at = |file| FileKind::Round(round, file);
     let submissions = keeping_extra(&facts.intake.accepted, facts.recorded);
     let mut writes = vec![
         FileWrite::new(at(RoundFile::Submissions), &submissions),
-        FileWrite::new(at(RoundFile::Seed), facts.seed),
+        FileWrite::new(at(RoundFile::Seed), begins.seed),
         FileWrite::new(at(RoundFile::Prompts), &prompts),
     ];
-    let (stage, eta) = if submissions.is_empty() {
+    if submissions.is_empty() {
         let winner = leader_wins(facts)?;
-        says.push(format!("no valid submission: the leader ({}) wins", winner.repo));
+        says.push(nobody(&winner.repo));
         writes.push(FileWrite::new(at(RoundFile::Winner), &winner));
-        (Stage::Finalizing, None)
-    } else {
-        (Stage::MinerGeneration, deadline(facts))
-    };
-    writes.push(FileWrite::new(FileKind::State, &facts.state.moved(stage, eta)));
-    Ok(Plan { writes, message: format!("Seed, prompts and submissions for round {round}"), says })
+    }
+    writes.push(FileWrite::new(FileKind::State, &begins.next_state(submissions.is_empty())));
+    Ok(Plan { writes, message: revealed(round), says })
 }
 
 /// The `winner.json` of a round without a valid submission.
 fn leader_wins(facts: &RevealFacts<'_>) -> Result<Winner, OpeningError> {
-    let latest = facts.schedule.latest_reveal_block;
+    let latest = facts.begins.schedule.latest_reveal_block;
     let leader = leader_at(facts.leaders, latest).ok_or(OpeningError::NoLeader(latest))?;
     Ok(Winner::new(Player::Leader, leader.repo.clone(), leader.commit.clone(), leader.docker.clone()))
 }
 
-/// The expected time of the generation deadline, from the time of latest_reveal_block and the block time.
-fn deadline(facts: &RevealFacts<'_>) -> Option<DateTime<Utc>> {
-    let Schedule { latest_reveal_block: Block(from), generation_deadline_block: Block(to), .. } = facts.schedule;
-    let blocks = i64::try_from(to.saturating_sub(*from)).ok()?;
-    facts.block_time?.checked_add_signed(Duration::try_seconds(blocks.checked_mul(BLOCK_SECONDS)?)?)
+impl Beginning<'_> {
+    /// `state.json` once the seed is there: without a submission, the round is over.
+    pub(crate) fn next_state(&self, nobody: bool) -> CompetitionState {
+        if nobody {
+            return self.state.moved(Stage::Finalizing, None);
+        }
+        self.state.moved(Stage::MinerGeneration, self.deadline())
+    }
+
+    /// The expected time of the generation deadline, from the time of latest_reveal_block and the block time.
+    fn deadline(&self) -> Option<DateTime<Utc>> {
+        let Schedule { latest_reveal_block: Block(from), generation_deadline_block: Block(to), .. } = self.schedule;
+        let blocks = i64::try_from(to.saturating_sub(*from)).ok()?;
+        self.block_time?.checked_add_signed(Duration::try_seconds(blocks.checked_mul(BLOCK_SECONDS)?)?)
+    }
+}
+
+/// The round's prompts: those carried over first.
+///
+/// # Errors
+/// There are none.
+pub(crate) fn prompts_of(selection: Selection) -> Result<PromptList, OpeningError> {
+    let Selection { carried, fresh } = selection;
+    let prompts = PromptList(carried.into_iter().chain(fresh).collect());
+    if prompts.0.is_empty() { Err(OpeningError::EmptyPool) } else { Ok(prompts) }
+}
+
+/// What was drawn, for people.
+pub(crate) fn drawn(seed: &SeedFile, selection: &Selection) -> [String; 2] {
+    let (carried, fresh) = (selection.carried.len(), selection.fresh.len());
+    let prompts = counted(carried + fresh, "prompt", "prompts");
+    [format!("seed {}{}", seed.seed, source(seed)), format!("{prompts}: {carried} carried over, {fresh} from the pool")]
+}
+
+/// The line for a round without a valid submission.
+pub(crate) fn nobody(repo: &RepoName) -> String {
+    format!("no valid submission: the leader ({repo}) wins")
+}
+
+/// The message of the commit that fixes a round.
+pub(crate) fn revealed(round: RoundNumber) -> String {
+    format!("Seed, prompts and submissions for round {round}")
+}
+
+/// What to know before `submissions.json` is pushed.
+pub(crate) fn starts_builds(path: &str, submissions: usize) -> String {
+    format!(
+        "pushing {path} starts {} if a workflow builds on it, as the deployed one \
+         does; the push after reveal-seed starts them again",
+        counted(submissions, "image build", "image builds")
+    )
 }
 
 /// The accepted submissions, with the unknown keys of the recorded entries kept.
@@ -144,7 +179,7 @@ fn keeping_extra(accepted: &Submissions, recorded: Option<&Submissions>) -> Subm
     submissions
 }
 
-fn summary(round: RoundNumber, intake: &Intake) -> String {
+pub(crate) fn summary(round: RoundNumber, intake: &Intake) -> String {
     let accepted = counted(intake.accepted.len(), "submission", "submissions");
     let (refused, outside) = (intake.refused.len(), counted(intake.outside, "hotkey", "hotkeys"));
     format!("round {round}: {accepted}, {refused} refused, {outside} with nothing in the window")

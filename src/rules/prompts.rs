@@ -38,6 +38,13 @@ pub struct TooFewPrompts {
     carried: usize,
 }
 
+impl TooFewPrompts {
+    /// A round needs so many, but so many are left in the pool beside those carried over.
+    pub(crate) fn of(needed: usize, pool: usize, carried: usize) -> TooFewPrompts {
+        TooFewPrompts { needed, pool, carried }
+    }
+}
+
 /// Why a pool cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]

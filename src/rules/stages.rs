@@ -10,6 +10,7 @@ use super::{Plan, Thresholds, waits};
 use crate::base::text::counted;
 use crate::model::file::FileKind;
 use crate::model::ids::{Block, Hotkey};
+use crate::model::schedule::Schedule;
 use crate::model::snapshot::{RoundFiles, Slot};
 use crate::model::stage::{CompetitionState, Stage};
 use crate::model::store::FileWrite;
@@ -75,12 +76,50 @@ pub(crate) struct Facts<'a> {
     pub limits: Thresholds,
 }
 
+/// What a round's files say of the work in its stages, in any format.
+pub(crate) trait RoundWork {
+    /// The round's schedule.
+    fn schedule(&self) -> Option<&Schedule>;
+    /// Does each submission have a build whose status is final?
+    fn all_built(&self) -> bool;
+    /// Do the leader's outputs cover every prompt?
+    fn has_baseline(&self) -> bool;
+    /// What `duel` waits for; `None` if it has work to do.
+    fn duel_waits(&self) -> Option<String>;
+    /// The miners whose audit can run now, and what the other requests wait for.
+    fn audits(&self) -> (Vec<Hotkey>, Vec<String>);
+}
+
+impl RoundWork for Facts<'_> {
+    fn schedule(&self) -> Option<&Schedule> {
+        self.files.schedule.get()
+    }
+    fn all_built(&self) -> bool {
+        waits::all_built(self.files)
+    }
+    fn has_baseline(&self) -> bool {
+        waits::has_baseline(self.files)
+    }
+    fn duel_waits(&self) -> Option<String> {
+        waits::duel(self.files, self.win_margin, &self.limits)
+    }
+    fn audits(&self) -> (Vec<Hotkey>, Vec<String>) {
+        waits::audits(self.files)
+    }
+}
+
 /// What is due, in the order in which it should be done.
 #[must_use]
 pub(crate) fn due(facts: &Facts<'_>) -> Vec<Due> {
-    let limit = facts.files.schedule.get().and_then(|schedule| row(facts.state.stage).end.block(schedule));
-    let reached = |limit: Option<Block>| Some(facts.block? >= limit?);
-    match facts.state.stage {
+    due_in(facts.state, facts.block, facts)
+}
+
+/// As [`due`], for a round of any format; `block` is the chain's block, if known.
+#[must_use]
+pub(crate) fn due_in(state: &CompetitionState, block: Option<Block>, work: &impl RoundWork) -> Vec<Due> {
+    let limit = work.schedule().and_then(|schedule| row(state.stage).end.block(schedule));
+    let reached = |limit: Option<Block>| Some(block? >= limit?);
+    match state.stage {
         Stage::Open => match (reached(limit), limit) {
             (Some(true), _) => vec![now("reveal-seed", "draw the seed, fix the submissions, choose the prompts")],
             (_, Some(block)) => vec![
@@ -90,7 +129,7 @@ pub(crate) fn due(facts: &Facts<'_>) -> Vec<Due> {
             (_, None) => vec![Due::Never("the round has no schedule.json".to_owned())],
         },
         Stage::MinerGeneration => {
-            let mut due = unfinished(facts.files);
+            let mut due = unfinished(work);
             match (reached(limit), limit) {
                 (Some(true), _) => due.insert(0, now("download", "fetch the miners' files")),
                 (_, Some(block)) => due.push(Due::From { command: "download", block }),
@@ -100,16 +139,16 @@ pub(crate) fn due(facts: &Facts<'_>) -> Vec<Due> {
         }
         Stage::Downloading => {
             let mut due = vec![now("download", "fetch what is still missing")];
-            due.extend(unfinished(facts.files));
+            due.extend(unfinished(work));
             due
         }
         Stage::Duels => {
-            let mut due = unfinished(facts.files);
-            due.push(match waits::duel(facts.files, facts.win_margin, &facts.limits) {
+            let mut due = unfinished(work);
+            due.push(match work.duel_waits() {
                 Some(what) => Due::Waits { command: "duel", what },
                 None => now("duel", "play the matches that the tournament needs"),
             });
-            due.extend(audit(facts.files));
+            due.extend(audit(work));
             due
         }
         Stage::Finalizing => vec![now("finalize", "record the leader and open the next round")],
@@ -127,8 +166,8 @@ fn possible(command: &'static str, what: &str) -> Due {
 }
 
 /// What `audit` can do, if any request is open.
-fn audit(files: &RoundFiles) -> Option<Due> {
-    let (ready, awaited) = waits::audits(files);
+fn audit(work: &impl RoundWork) -> Option<Due> {
+    let (ready, awaited) = work.audits();
     let names: Vec<&str> = ready.iter().map(Hotkey::as_str).collect();
     if !names.is_empty() {
         let requests = counted(names.len(), "audit request", "audit requests");
@@ -138,9 +177,9 @@ fn audit(files: &RoundFiles) -> Option<Due> {
 }
 
 /// The work that runs beside the stages and is not finished.
-fn unfinished(files: &RoundFiles) -> Vec<Due> {
-    let builds = (!waits::all_built(files)).then(|| possible("builds", "follow the miners' image builds"));
-    let baseline = (!waits::has_baseline(files)).then(|| possible("baseline", "make the leader's outputs"));
+fn unfinished(work: &impl RoundWork) -> Vec<Due> {
+    let builds = (!work.all_built()).then(|| possible("builds", "follow the miners' image builds"));
+    let baseline = (!work.has_baseline()).then(|| possible("baseline", "make the leader's outputs"));
     builds.into_iter().chain(baseline).collect()
 }
 
@@ -186,7 +225,7 @@ impl Attempts {
 ///
 /// A command that fails or waits holds up only those that need its output.
 #[must_use]
-pub(crate) fn next(facts: &Facts<'_>, attempts: &Attempts) -> Option<(&'static str, String)> {
+pub(crate) fn next(due: Vec<Due>, attempts: &Attempts) -> Option<(&'static str, String)> {
     let wanted = |due: Due| match due {
         // A command that can only wait is run, too: it reports what it waits for.
         Due::Now { command, what } | Due::Possible { command, what } | Due::Waits { command, what } => {
@@ -194,7 +233,7 @@ pub(crate) fn next(facts: &Facts<'_>, attempts: &Attempts) -> Option<(&'static s
         }
         Due::From { .. } | Due::Never(_) => None,
     };
-    due(facts).into_iter().filter_map(wanted).find(|(command, _)| attempts.allow(command))
+    due.into_iter().filter_map(wanted).find(|(command, _)| attempts.allow(command))
 }
 
 /// The miners on `require_audit.json` whose audit has no verdict yet.
@@ -261,15 +300,15 @@ pub(crate) fn pause(state: &CompetitionState) -> Result<Plan, HoldError> {
     }
 }
 
-/// Resumes in the named stage, else in the one that the round's files show.
+/// Resumes in the named stage, else in the one that the round's files show, if they show one.
 ///
 /// # Errors
 /// It is not paused, or the files show no stage.
-pub(crate) fn resume(state: &CompetitionState, files: &RoundFiles, named: Option<Stage>) -> Result<Plan, HoldError> {
+pub(crate) fn resume(state: &CompetitionState, shown: Option<Stage>, named: Option<Stage>) -> Result<Plan, HoldError> {
     if state.stage != Stage::Paused {
         return Err(HoldError::NotPaused(state.stage));
     }
-    let (named, shown) = (named.filter(|stage| *stage != Stage::Paused), shown_by(files));
+    let named = named.filter(|stage| *stage != Stage::Paused);
     let stage = named.or(shown).ok_or(HoldError::NoStage)?;
     let mut says = vec![format!("round {} continues in {stage}", state.current_round)];
     let mut next = CompetitionState { stage, ..state.clone() };
@@ -290,7 +329,6 @@ fn to(state: &CompetitionState, says: Vec<String>) -> Plan {
 mod tests {
     use super::*;
     use crate::model::ids::RoundNumber;
-    use crate::model::schedule::Schedule;
     use crate::rules::stage_table::is_for;
 
     fn facts<'a>(state: &'a CompetitionState, files: &'a RoundFiles, block: u64) -> Facts<'a> {
@@ -311,7 +349,7 @@ mod tests {
     /// The order of commands where only `changes` changes files and only `fails` fails.
     fn order(facts: &Facts<'_>, changes: &str, fails: &str) -> Vec<&'static str> {
         let (mut attempts, mut order) = (Attempts::default(), Vec::new());
-        while let Some((command, _)) = next(facts, &attempts) {
+        while let Some((command, _)) = next(due(facts), &attempts) {
             order.push(command);
             assert!(order.len() < 20, "endless: {order:?}");
             attempts.add(command, changes == command, fails == command);

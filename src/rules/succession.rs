@@ -181,9 +181,21 @@ pub enum FinalizeError {
 /// # Errors
 /// There is no leader, or the dates leave the calendar.
 pub fn finalize(finished: &Finished<'_>, moment: Moment) -> Result<Plan, FinalizeError> {
+    close(finished, moment, |kept, entry| {
+        let leaders: Leaders = finished.leaders.iter().take(kept).cloned().chain([entry]).collect();
+        FileWrite::new(FileKind::Leader, &leaders)
+    })
+}
+
+/// As [`finalize`]; `leaders_file` makes `leader.json`, given how many entries are kept and the one that follows them.
+pub(super) fn close(
+    finished: &Finished<'_>,
+    moment: Moment,
+    leaders_file: impl FnOnce(usize, LeaderEntry) -> FileWrite,
+) -> Result<Plan, FinalizeError> {
     let Finished { settings, state, schedule, leaders, winner } = finished;
     let start = next_start(settings, *schedule, moment).ok_or(FinalizeError::Calendar)?;
-    let mut leaders = before_finalizing(settings, leaders, *schedule, winner);
+    let leaders = before_finalizing(settings, leaders, *schedule, winner);
     let current = leaders.last().ok_or(FinalizeError::NoLeader)?;
     let now = Lead::of(&leaders, Some(moment.block)).leader;
     let until_then = now.map_or_else(
@@ -209,8 +221,7 @@ pub fn finalize(finished: &Finished<'_>, moment: Moment) -> Result<Plan, Finaliz
         let (next, weight) = (&entry.hotkey, shown(entry.weight));
         says.push(format!("{next} comes next with weight {weight}, in force from block {} on", entry.effective_block));
         says.push(until_then);
-        leaders.push(entry);
-        writes.push(FileWrite::new(FileKind::Leader, &leaders));
+        writes.push(leaders_file(leaders.len(), entry));
         parts.push("leader".to_owned());
     } else {
         says.push(format!("{} keeps the lead with weight {}", current.hotkey, shown(current.weight)));

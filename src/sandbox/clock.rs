@@ -7,6 +7,7 @@ use crate::model::ids::{Block, Player, RoundNumber};
 use crate::model::schedule::Schedule;
 use crate::model::stage::{CompetitionState, Stage};
 use crate::model::store::Store;
+use crate::model::threejs::file::{ThreejsFile, ThreejsPlayerFile};
 use crate::rules::stage_table::{End, row};
 use crate::world::chain::stand_in::StandInNode;
 
@@ -35,7 +36,8 @@ impl RoundStage {
         let (round, stage) = (state.current_round, state.stage);
         let opened = store.root().join(FileKind::Round(round, RoundFile::Submissions).path()).exists();
         let baseline = FileKind::Player(round, Player::Leader, PlayerFile::Generated);
-        let is_baseline = store.root().join(baseline.path()).exists();
+        let of_modules = ThreejsFile::Player(round, Player::Leader, ThreejsPlayerFile::Generated(Some(1)));
+        let is_baseline = [baseline.path(), of_modules.path()].iter().any(|path| store.root().join(path).exists());
         let schedule = schedule(store, round)?;
         // Until the leader's outputs are there, it is as for a miner that generates.
         let waits_for = (row(stage).end == End::Deadline && !is_baseline).then_some(schedule.generation_deadline_block);

@@ -9,6 +9,7 @@ use super::child_guard;
 use super::participants::{Miner, NAME, Params, Participants, Role};
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::files;
+use crate::model::format::Format;
 use crate::model::ids::{Block, RoundNumber};
 use crate::report::usual_folder;
 use crate::world::git::Git;
@@ -153,7 +154,7 @@ impl SandboxFolder {
         let begun = git.as_ref().map(Git::head).transpose()?.flatten().is_some();
         if !begun {
             self.clear()?;
-            self.write(Path::new("gen404.toml"), settings(participants).as_bytes())?;
+            self.write(Path::new("gen404.toml"), all_settings(participants).as_bytes())?;
             self.write(&Path::new(OWN).join("pool.txt"), pool(participants).as_bytes())?;
             self.init(participants)?;
         }
@@ -196,6 +197,9 @@ impl SandboxFolder {
         command.args(["--leader-hotkey", participants.leader.as_str(), "--leader-repo", leader.repo.as_str()]);
         command.args(["--leader-commit", leader.commit.as_str(), "--leader-docker", &participants.leader_image()?]);
         command.args(rules(*prompts));
+        if participants.params.format == Format::Threejs {
+            command.args(["--format", "threejs", "--win-margin", "0.07"]);
+        }
         command.args(["--leader-weight", "0.4", "--earliest-reveal-block", &FIRST_BLOCK.to_string()]);
         command.args(["--block", &FIRST_BLOCK.to_string(), "--now", &format!("{FIRST_DAY}T{FIRST_HOUR}Z")]);
         child_guard::run(command, "init").map(drop)
@@ -216,6 +220,31 @@ impl SandboxFolder {
         command.env("GIT_CONFIG_NOSYSTEM", "1").current_dir(&self.root);
         command.args(["--wait-lock", "--no-progress", "--repo"]).arg(&self.root);
         Ok(command)
+    }
+
+    /// Commits a file as a person does by hand, at the time of a block.
+    ///
+    /// # Errors
+    /// There is no git program, or it fails.
+    pub(crate) fn commit(&self, block: Block, path: &str, message: &str) -> Result<()> {
+        let date = format!("{} +0000", time_of(block));
+        let git = |args: &[&str]| {
+            let mut command = std::process::Command::new("git");
+            command.arg("-C").arg(&self.root).args(["-c", "commit.gpgsign=false", "-c", "core.hooksPath=/dev/null"]);
+            for who in ["AUTHOR", "COMMITTER"] {
+                command.env(format!("GIT_{who}_NAME"), "gen404 sandbox");
+                command.env(format!("GIT_{who}_EMAIL"), "sandbox@localhost").env(format!("GIT_{who}_DATE"), &date);
+            }
+            command.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
+            let ran = command.args(args).output().failed(|| "git cannot be run".to_owned())?;
+            if ran.status.success() {
+                return Ok(());
+            }
+            let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+            Err(Error::failed(format!("git {} failed", args.join(" "))).because(anyhow::anyhow!(said)))
+        };
+        git(&["add", "--", path])?;
+        git(&["commit", "--quiet", "-m", message, "--", path])
     }
 
     /// Configures an author in git, for commands run here by hand.
@@ -271,6 +300,31 @@ fn rules(prompts: usize) -> Vec<String> {
         rules.extend(["--rule".to_owned(), format!("mismatches={}", prompts.saturating_sub(1) / 2)]);
     }
     rules
+}
+
+/// [`settings`], with what three.js modules need besides.
+fn all_settings(participants: &Participants) -> String {
+    let base = participants.base();
+    let shared = settings(participants);
+    if participants.params.format != Format::Threejs {
+        return shared;
+    }
+    let miners = "[miners]\n";
+    let open = "[miners]\n# Nobody has locked anything here.\nrequired_lock_alpha = 0\n";
+    shared.replace(miners, open)
+        + &format!(
+            r#"
+[views]
+url = "{base}/renderer"
+# The shapes that it knows; --format threejs says more.
+attempts = 2
+workers = 2
+
+[embeddings]
+# No model looks at the pictures here: they are embedded by their colours.
+driver = "pixels"
+"#
+        )
 }
 
 /// `gen404.toml`: the drivers of production, pointed at this machine.

@@ -154,7 +154,7 @@ impl PixelJudge {
 }
 
 /// The URLs of a request's images, in order.
-fn image_urls(request: &Value) -> Vec<String> {
+pub(crate) fn image_urls(request: &Value) -> Vec<String> {
     let messages = request.get("messages").and_then(Value::as_array).into_iter().flatten();
     let parts = messages.filter_map(|message| message.get("content").and_then(Value::as_array)).flatten();
     parts.filter_map(|part| part.pointer("/image_url/url").and_then(Value::as_str)).map(str::to_owned).collect()

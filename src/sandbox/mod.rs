@@ -13,3 +13,4 @@ pub(crate) mod runner;
 pub(crate) mod servers;
 pub(crate) mod site;
 pub(crate) mod summary;
+pub(crate) mod threejs;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "numbers here are small and bounded")]
 
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::rng::Rng;
@@ -18,7 +19,7 @@ const TEXELS: u32 = 32;
 const REACH: f64 = 0.47;
 
 /// A shape with its colours.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Shape {
     /// Half extents.
     extents: [f64; 3],
@@ -62,9 +63,38 @@ impl Shape {
         self
     }
 
+    /// How far it is from another shape: 0 for the same; a shape and its version with a flaw are as far apart as the flaw.
+    pub(crate) fn apart(&self, other: &Shape) -> f64 {
+        // A flaw leaves the pattern as it is: another one is another shape.
+        let waves = |shape: &Shape| (shape.waves.0, shape.waves.1);
+        if self.fields != other.fields || waves(self) != waves(other) {
+            return 1.0;
+        }
+        let channels = self.colours.iter().flatten().zip(other.colours.iter().flatten());
+        let shares = channels.map(|(own, theirs)| (own - theirs).abs() / (255.0 - 2.0 * theirs).abs().max(1.0));
+        (shares.sum::<f64>() / 6.0).min(1.0)
+    }
+
+    /// The model as a camera sees it that has gone around it by `theta` degrees, and below it by `phi`: turned, and small
+    /// enough to stay within the bounds.
+    pub(crate) fn turned(&self, theta: f64, phi: f64) -> Vec<u8> {
+        const SMALLER: f64 = 0.7;
+        let (across, up) = (-theta.to_radians(), -phi.to_radians());
+        let turn = |[x, y, z]: [f64; 3]| {
+            let (x, z) = (x * libm::cos(across) + z * libm::sin(across), z * libm::cos(across) - x * libm::sin(across));
+            let (y, z) = (y * libm::cos(up) - z * libm::sin(up), y * libm::sin(up) + z * libm::cos(up));
+            [x, y, z].map(|coordinate| coordinate * SMALLER)
+        };
+        self.placed(turn)
+    }
+
     /// The shape as a model file: one mesh of one primitive, with its texture inside.
     pub(crate) fn model(&self) -> Vec<u8> {
-        let (positions, coordinates, triangles) = self.surface();
+        self.placed(|point| point)
+    }
+
+    fn placed(&self, place: impl Fn([f64; 3]) -> [f64; 3]) -> Vec<u8> {
+        let (positions, coordinates, triangles) = self.surface(place);
         let floats = |values: &[f32]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
         let parts = [
             floats(&positions),
@@ -106,12 +136,12 @@ impl Shape {
     }
 
     /// Positions, texture coordinates, and the triangles between them.
-    fn surface(&self) -> (Vec<f32>, Vec<f32>, Vec<u32>) {
+    fn surface(&self, place: impl Fn([f64; 3]) -> [f64; 3]) -> (Vec<f32>, Vec<f32>, Vec<u32>) {
         let (mut positions, mut coordinates, mut triangles) = (Vec::new(), Vec::new(), Vec::new());
         for ring in 0..=RINGS {
             for step in 0..=AROUND {
                 let (v, u) = (f64::from(ring) / f64::from(RINGS), f64::from(step) / f64::from(AROUND));
-                positions.extend(self.point(u, v).map(|coordinate| coordinate as f32));
+                positions.extend(place(self.point(u, v)).map(|coordinate| coordinate as f32));
                 coordinates.extend([u as f32, v as f32]);
                 if ring < RINGS && step < AROUND {
                     let at = ring * (AROUND + 1) + step;
@@ -168,7 +198,7 @@ fn strong(rng: &mut Rng) -> f64 {
 }
 
 /// A square RGB picture as PNG.
-fn png(edge: u32, pixels: &[u8]) -> Result<Vec<u8>, png::EncodingError> {
+pub(crate) fn png(edge: u32, pixels: &[u8]) -> Result<Vec<u8>, png::EncodingError> {
     let mut out = Vec::new();
     let mut encoder = png::Encoder::new(&mut out, edge, edge);
     encoder.set_color(png::ColorType::Rgb);

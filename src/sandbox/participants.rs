@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::judge::JudgeMode;
 use super::models::Shape;
 use super::rng::Rng;
+use super::threejs::module;
 use crate::base::error::{Context as _, Result};
+use crate::model::format::Format;
 use crate::model::ids::{Block, CommitSha, Hotkey, RepoName, RoundNumber, Seed};
 use crate::model::schedule::Schedule;
 
@@ -31,6 +33,24 @@ pub(crate) struct Params {
     /// How the judge behaves.
     #[serde(default, skip_serializing_if = "is_honest")]
     pub(crate) judge: JudgeMode,
+    /// What the competition is about.
+    #[serde(default = "meshes", deserialize_with = "any_format", skip_serializing_if = "is_of_meshes")]
+    pub(crate) format: Format,
+}
+
+fn meshes() -> Format {
+    Format::Mesh
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_of_meshes(format: &Format) -> bool {
+    *format == Format::Mesh
+}
+
+fn any_format<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Format, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    let known = [Format::Mesh, Format::Threejs].into_iter().find(|format| format.name() == name);
+    known.ok_or_else(|| serde::de::Error::custom("not a format that is played"))
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
@@ -44,6 +64,27 @@ impl Params {
         format!("http://127.0.0.1:{}", self.port)
     }
 }
+
+/// The miners with a role of their own, in order of reveal.
+const OF_MESHES: [(&str, Role); 6] = [
+    ("steady", Role::Steady),
+    ("cheat", Role::Cheat),
+    ("gifted", Role::Gifted),
+    ("broken", Role::Broken),
+    ("hostile", Role::Hostile),
+    ("late", Role::Late),
+];
+
+/// As [`OF_MESHES`], in a competition of three.js modules.
+const OF_MODULES: [(&str, Role); 7] = [
+    ("steady", Role::Steady),
+    ("cheat", Role::Cheat),
+    ("gifted", Role::Gifted),
+    ("broken", Role::Broken),
+    ("violator", Role::Violator),
+    ("endless", Role::Endless),
+    ("late", Role::Late),
+];
 
 /// What a miner is up to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +101,10 @@ pub(crate) enum Role {
     Hostile,
     /// Reveals after the first round's last block, so it plays from the second round on.
     Late,
+    /// Submits modules that break a static rule.
+    Violator,
+    /// Submits modules that do not end.
+    Endless,
     /// Worse than the first leader, or hardly better.
     Plain,
 }
@@ -74,6 +119,8 @@ impl Role {
             Role::Broken => "files that are missing, cut short or not models",
             Role::Hostile => "a server that tries to do harm",
             Role::Late => "reveals too late for round 0, plays from round 1 on",
+            Role::Violator => "modules that read the clock, which no module may",
+            Role::Endless => "modules that do not end",
             Role::Plain => "about as good as the first leader",
         }
     }
@@ -128,16 +175,9 @@ impl Participants {
     /// The participants that follow from these parameters.
     pub(crate) fn new(params: Params) -> Participants {
         let seed = params.seed.to_string();
-        let roles = [
-            ("steady", Role::Steady),
-            ("cheat", Role::Cheat),
-            ("gifted", Role::Gifted),
-            ("broken", Role::Broken),
-            ("hostile", Role::Hostile),
-            ("late", Role::Late),
-        ];
+        let roles: &[(&str, Role)] = if params.format == Format::Threejs { &OF_MODULES } else { &OF_MESHES };
         let hotkey = |name: &str| Hotkey::from_account(&Rng::of(&[&seed, "hotkey", name]).bytes());
-        let known = roles.into_iter().map(|(name, role)| (name.to_owned(), role));
+        let known = roles.iter().map(|(name, role)| ((*name).to_owned(), *role));
         let plain = (roles.len()..params.miners).map(|number| (format!("plain-{number}"), Role::Plain));
         let miner = |(name, role): (String, Role)| Miner { hotkey: hotkey(&name), name, role };
         let miners = known.chain(plain).map(miner).collect();
@@ -239,7 +279,7 @@ impl Participants {
             (Some(Role::Late), 0 | 1) => 4.0,
             // It has improved by the third round.
             (Some(Role::Late), _) => 0.0,
-            (Some(Role::Broken | Role::Hostile), _) => 6.0,
+            (Some(Role::Broken | Role::Hostile | Role::Violator | Role::Endless), _) => 6.0,
             (Some(Role::Plain), _) => 9.5,
         }
     }
@@ -268,6 +308,35 @@ impl Participants {
     }
 }
 
+/// The run in which the cheat's program of modules makes something else.
+const OTHER_RUN: u32 = 3;
+
+impl Participants {
+    /// The module that a program makes for a prompt with a round's seed, as submitted.
+    pub(crate) fn module(&self, program: &MinerProgram, stem: &str, seed: Seed) -> String {
+        let shape = self.model(program, stem, seed);
+        match program.role {
+            Some(Role::Violator) => module::against_the_rules(&shape),
+            Some(Role::Endless) => module::endless(&shape),
+            _ => module::source(&shape),
+        }
+    }
+
+    /// The module that a program makes in a run of its own.
+    pub(crate) fn module_of_run(&self, program: &MinerProgram, stem: &str, seed: Seed, run: u32) -> String {
+        if program.role == Some(Role::Cheat) && run == OTHER_RUN {
+            return module::source(&Shape::of(&["something else", stem]));
+        }
+        self.module(program, stem, seed)
+    }
+
+    /// The seconds that a program needs for a batch of a run.
+    pub(crate) fn batch_seconds(&self, program: &MinerProgram, seed: Seed, run: u32) -> f64 {
+        let mut rng = Rng::of(&["batch", program.commit.as_str(), &seed.to_string(), &run.to_string()]);
+        (rng.within(600.0, 2400.0) * 10.0).round() / 10.0
+    }
+}
+
 /// How the cheat cheats in a round.
 pub(crate) fn trick(round: RoundNumber) -> Trick {
     if round.0.is_multiple_of(2) { Trick::SomethingElse } else { Trick::TooSlow }
@@ -278,7 +347,15 @@ mod tests {
     use super::*;
 
     fn participants() -> Participants {
-        Participants::new(Params { seed: 7, rounds: 3, miners: 8, prompts: 4, port: 1, judge: JudgeMode::Honest })
+        Participants::new(Params {
+            seed: 7,
+            rounds: 3,
+            miners: 8,
+            prompts: 4,
+            port: 1,
+            judge: JudgeMode::Honest,
+            format: Format::Mesh,
+        })
     }
 
     #[test]

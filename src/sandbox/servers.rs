@@ -75,8 +75,9 @@ fn work(server: &tiny_http::Server, site: &SandboxSite) {
         let field = request.headers().iter().find(|header| header.field.equiv("Content-Type"));
         let content_type = field.map(|header| header.value.to_string()).unwrap_or_default();
         let (method, path) = (request.method().to_string(), request.url().to_owned());
-        let path = path.split('?').next().unwrap_or_default();
-        let reply = site.answer(&SiteRequest { method: &method, path, content_type: &content_type, body: &body });
+        let (path, query) = path.split_once('?').unwrap_or((&path, ""));
+        let reply =
+            site.answer(&SiteRequest { method: &method, path, query, content_type: &content_type, body: &body });
         // Ignore clients that have gone away.
         let _ = send(request, reply);
     }

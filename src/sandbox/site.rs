@@ -8,7 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::clock::{RoundStage, reveal_all};
 use super::judge::PixelJudge;
+use super::models::Shape;
 use super::participants::{Miner, MinerProgram, Participants, Role};
+use super::threejs::judge::{self as staged, Truth};
+use super::threejs::pods::{BatchPods, results};
+use super::threejs::renderer;
 use crate::base::error::Result;
 use crate::base::files;
 use crate::base::text::counted;
@@ -20,6 +24,8 @@ use crate::model::objects::ObjectKey;
 use crate::model::seed::SeedFile;
 use crate::model::stage::CompetitionState;
 use crate::model::store::Store;
+use crate::model::threejs::file::{ThreejsFile, ThreejsRoundFile};
+use crate::model::threejs::reports::{GenerationReport, GenerationReports};
 use crate::preview::{Options, render};
 use crate::world::chain::stand_in::StandInNode;
 
@@ -36,6 +42,8 @@ pub(crate) struct SiteRequest<'a> {
     pub(crate) method: &'a str,
     /// The path, without a query.
     pub(crate) path: &'a str,
+    /// What follows the question mark.
+    pub(crate) query: &'a str,
     pub(crate) content_type: &'a str,
     pub(crate) body: &'a [u8],
 }
@@ -51,16 +59,16 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    fn ok(content_type: &str, body: Vec<u8>) -> Reply {
+    pub(super) fn ok(content_type: &str, body: Vec<u8>) -> Reply {
         Reply { status: 200, fields: vec![("Content-Type", content_type.to_owned())], body: Some(body) }
     }
 
-    fn refused(status: u16, why: &str) -> Reply {
+    pub(super) fn refused(status: u16, why: &str) -> Reply {
         let body = serde_json::json!({"detail": why}).to_string().into_bytes();
         Reply { status, ..Reply::ok("application/json", body) }
     }
 
-    fn with(mut self, name: &'static str, value: impl Into<String>) -> Reply {
+    pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Reply {
         self.fields.push((name, value.into()));
         self
     }
@@ -98,6 +106,8 @@ pub(crate) struct SandboxSite {
     played: Option<PathBuf>,
     pictures: Mutex<HashMap<String, Arc<Vec<u8>>>>,
     judge: PixelJudge,
+    /// Of three.js modules.
+    batches: BatchPods,
     traffic: Traffic,
 }
 
@@ -105,8 +115,9 @@ impl SandboxSite {
     /// The site of these participants for a competition's folder.
     pub(crate) fn new(participants: Participants, repo: PathBuf, objects: PathBuf, node: StandInNode) -> SandboxSite {
         let (node, pictures) = (Mutex::new(node), Mutex::default());
-        let (judge, traffic) = (PixelJudge::new(participants.params.judge), Traffic::default());
-        SandboxSite { participants, repo, objects, node, by_hand: false, played: None, pictures, judge, traffic }
+        let (judge, batches) = (PixelJudge::new(participants.params.judge), BatchPods::default());
+        let (by_hand, played, traffic) = (false, None, Traffic::default());
+        SandboxSite { participants, repo, objects, node, by_hand, played, pictures, judge, batches, traffic }
     }
 
     /// The same, with a chain that follows commands run by hand, and a miner whose models are in this folder, if one is
@@ -134,11 +145,15 @@ impl SandboxSite {
             ("GET", ["objects", key @ ..]) => self.object(&key.join("/")),
             ("GET", ["cdn", miner, file]) => {
                 self.traffic.files.fetch_add(1, Ordering::Relaxed);
-                self.file(miner, stem_of(file))
+                self.file(miner, self.stem_of(file))
             }
             ("GET", ["pods", _, tag, "health"]) => {
                 let program = self.participants.program_of_tag(tag);
                 program.map(|_| Reply::ok("application/json", br#"{"status":"healthy"}"#.to_vec()))
+            }
+            ("POST", ["renderer", path @ ..]) => Some(renderer::answer(&path.join("/"), ask.query, ask.body)),
+            (_, ["pods", player, tag, call]) if self.is_threejs() => {
+                self.batch_pod(&format!("{player}/{tag}"), call, ask)
             }
             ("POST", ["pods", _, tag, "generate"]) => {
                 self.traffic.generations.fetch_add(1, Ordering::Relaxed);
@@ -172,11 +187,73 @@ impl SandboxSite {
         }
     }
 
+    fn is_threejs(&self) -> bool {
+        self.participants.params.format == Format::Threejs
+    }
+
+    /// Answers for a pod that generates in batches.
+    fn batch_pod(&self, pod: &str, call: &str, ask: &SiteRequest<'_>) -> Option<Reply> {
+        let tag = pod.rsplit('/').next().unwrap_or_default();
+        let program = self.participants.program_of_tag(tag)?;
+        Some(match (ask.method, call) {
+            ("GET", "health") => Reply::ok("application/json", br#"{"status":"healthy"}"#.to_vec()),
+            ("GET", "status") => self.batches.status(pod),
+            ("POST", "generate") => {
+                self.traffic.generations.fetch_add(1, Ordering::Relaxed);
+                self.batches.generate(pod, ask.body)
+            }
+            ("GET", "results") => {
+                let batch = self.batches.batch(pod)?;
+                let run = self.run_of(&program);
+                let stems = batch.prompts.iter().map(|prompt| prompt.stem.as_str());
+                let seed = Seed(batch.seed);
+                let modules: Vec<(String, String)> = stems
+                    .map(|stem| (stem.to_owned(), self.participants.module_of_run(&program, stem, seed, run)))
+                    .collect();
+                results(&modules, self.participants.batch_seconds(&program, seed, run))
+            }
+            _ => return None,
+        })
+    }
+
+    /// Which run of a program is at work: the first that is not on record.
+    fn run_of(&self, program: &MinerProgram) -> u32 {
+        let recorded = || {
+            let store = Store::open(&self.repo).ok()?;
+            let state = store.load::<CompetitionState>(&ThreejsFile::State).ok()??;
+            let is_its = |miner: &&Miner| {
+                let own = self.participants.program(Some(miner), program.round);
+                own.is_ok_and(|own| own.commit == program.commit)
+            };
+            let miner = self.participants.miners.iter().find(is_its)?;
+            let file = ThreejsFile::Round(state.current_round, ThreejsRoundFile::GenerationReports);
+            let reports = store.load::<GenerationReports>(&file).ok()??;
+            match reports.get(&miner.hotkey)? {
+                GenerationReport::Repeated(report) => u32::try_from(report.repeats.len()).ok(),
+                GenerationReport::Flat(_) => None,
+            }
+        };
+        recorded().unwrap_or_default() + 1
+    }
+
+    /// The stem of a model's file.
+    fn stem_of<'f>(&self, file: &'f str) -> &'f str {
+        let extension = self.participants.params.format.model().extension();
+        let stem = file.strip_suffix(extension).and_then(|stem| stem.strip_suffix('.'));
+        stem.unwrap_or(file)
+    }
+
     fn judge(&self, body: &[u8]) -> Reply {
+        if self.is_threejs() {
+            return match staged::answer(body, self) {
+                Ok(answer) => Reply::ok("application/json", answer.to_string().into_bytes()),
+                Err(why) => Reply::refused(400, &why),
+            };
+        }
         let base = self.participants.base();
         let fetch = |url: &str| {
             let path = url.strip_prefix(&base)?;
-            self.answer(&SiteRequest { method: "GET", path, content_type: "", body: &[] }).body
+            self.answer(&SiteRequest { method: "GET", path, query: "", content_type: "", body: &[] }).body
         };
         match self.judge.answer(body, &fetch) {
             Ok(answer) => Reply::ok("application/json", answer.to_string().into_bytes()),
@@ -207,7 +284,12 @@ impl SandboxSite {
     fn object(&self, key: &str) -> Option<Reply> {
         let key = ObjectKey::parse(key).ok().or_else(|| ObjectKey::parse_trial(key))?;
         let bytes = files::read_below(&self.objects, Path::new(key.as_str()), files::MODEL).ok()??;
-        let kind = if key.as_str().ends_with(".png") { "image/png" } else { format().media_type() };
+        let kind = match key.as_str().rsplit('.').next() {
+            Some("png") => "image/png",
+            Some("js") => ModelFormat::Js.media_type(),
+            Some("npz") => "application/octet-stream",
+            _ => format().media_type(),
+        };
         Some(Reply::ok(kind, bytes))
     }
 
@@ -233,7 +315,12 @@ impl SandboxSite {
             return Some(round_again(miner));
         }
         let place = place?;
-        let model = Reply::ok(format().media_type(), self.participants.model(&program, stem, seed).model());
+        let model = if self.is_threejs() {
+            let source = self.participants.module(&program, stem, seed);
+            Reply::ok(ModelFormat::Js.media_type(), source.into_bytes())
+        } else {
+            Reply::ok(format().media_type(), self.participants.model(&program, stem, seed).model())
+        };
         Some(match miner.role {
             Role::Broken => broken(place, model),
             Role::Hostile => hostile(place, miner, model),
@@ -263,15 +350,25 @@ impl SandboxSite {
     }
 }
 
-/// The format of the sandbox's models.
-fn format() -> ModelFormat {
-    Format::default().model()
+impl Truth for SandboxSite {
+    fn module(&self, view: &str) -> Option<String> {
+        let path = view.strip_prefix(&self.participants.base())?.strip_prefix("/objects/")?;
+        let endings = ["/grid.png", "/white/", "/gray/"];
+        let stem = endings.iter().find_map(|ending| path.split_once(ending)).map(|(stem, _)| stem)?;
+        let key = ObjectKey::parse(&format!("{stem}.js")).ok()?;
+        let bytes = files::read_below(&self.objects, Path::new(key.as_str()), files::MODEL).ok()??;
+        String::from_utf8(bytes).ok()
+    }
+
+    fn target(&self, prompt: &str) -> Option<Shape> {
+        let stem = prompt.rsplit('/').next()?.strip_suffix(".png")?;
+        Some(self.participants.target(stem))
+    }
 }
 
-/// The stem of a model's file.
-fn stem_of(file: &str) -> &str {
-    let stem = file.strip_suffix(format().extension()).and_then(|stem| stem.strip_suffix('.'));
-    stem.unwrap_or(file)
+/// The format of the sandbox's models, if they are meshes.
+fn format() -> ModelFormat {
+    Format::default().model()
 }
 
 /// A model of a person's own.
@@ -346,8 +443,15 @@ mod tests {
     use crate::model::ids::Block;
 
     fn site() -> SandboxSite {
-        let participants =
-            Participants::new(Params { seed: 1, rounds: 2, miners: 7, prompts: 1, port: 9, judge: JudgeMode::Honest });
+        let participants = Participants::new(Params {
+            seed: 1,
+            rounds: 2,
+            miners: 7,
+            prompts: 1,
+            port: 9,
+            judge: JudgeMode::Honest,
+            format: Format::Mesh,
+        });
         SandboxSite::new(
             participants,
             PathBuf::from("/nowhere"),
@@ -357,7 +461,7 @@ mod tests {
     }
 
     fn get(site: &SandboxSite, path: &str) -> Reply {
-        site.answer(&SiteRequest { method: "GET", path, content_type: "", body: &[] })
+        site.answer(&SiteRequest { method: "GET", path, query: "", content_type: "", body: &[] })
     }
 
     #[test]
@@ -373,7 +477,7 @@ mod tests {
             let tail = format!("\r\n--XX\r\nContent-Disposition: form-data; name=\"seed\"\r\n\r\n{seed}\r\n--XX--\r\n");
             let body = [head.as_bytes(), prompt, tail.as_bytes()].concat();
             let content_type = "multipart/form-data; boundary=XX";
-            site.answer(&SiteRequest { method: "POST", path: &path, content_type, body: &body })
+            site.answer(&SiteRequest { method: "POST", path: &path, query: "", content_type, body: &body })
         };
         let made = ask(&prompt, "4232303603");
         assert_eq!(made.status, 200);

@@ -14,8 +14,10 @@ use crate::base::error::{Context as _, Error, Result};
 use crate::base::files;
 use crate::base::text::counted;
 use crate::engine::fetching::spool::FetchJournal;
+use crate::model::format::Format;
 use crate::model::generation_audits::AuditOutcome;
 use crate::model::ids::{Hotkey, Player, RoundNumber};
+use crate::model::schedule::Schedule;
 use crate::model::snapshot::{RoundFiles, Snapshot};
 use crate::model::store::Store;
 use crate::rules::download::{KnownFiles, Tally, tally};
@@ -63,40 +65,40 @@ pub(crate) struct PlayerRole {
 /// How a round ended.
 #[derive(Debug, Serialize)]
 pub(crate) struct RoundSummary {
-    round: RoundNumber,
+    pub(crate) round: RoundNumber,
     /// Its winner: a miner's name, or `leader`.
-    winner: String,
+    pub(crate) winner: String,
     /// The miners, in order of reveal.
-    standings: Vec<StandingsRow>,
+    pub(crate) standings: Vec<StandingsRow>,
 }
 
 /// A miner's line.
 #[derive(Debug, Serialize)]
 pub(crate) struct StandingsRow {
-    name: String,
-    hotkey: Hotkey,
+    pub(crate) name: String,
+    pub(crate) hotkey: Hotkey,
     /// The margin of its match against the round's leader.
-    margin: Option<f64>,
+    pub(crate) margin: Option<f64>,
     /// The audit's outcome, if there was one.
-    audit: Option<&'static str>,
+    pub(crate) audit: Option<&'static str>,
 }
 
 /// A leader.
 #[derive(Debug, Serialize)]
 pub(crate) struct Leader {
-    name: String,
-    weight: f64,
-    from_block: u64,
+    pub(crate) name: String,
+    pub(crate) weight: f64,
+    pub(crate) from_block: u64,
 }
 
 /// Something that was caught.
 #[derive(Debug, Serialize)]
 pub(crate) struct Caught {
-    round: RoundNumber,
-    name: String,
-    hotkey: Hotkey,
+    pub(crate) round: RoundNumber,
+    pub(crate) name: String,
+    pub(crate) hotkey: Hotkey,
     /// The recorded reason.
-    reason: String,
+    pub(crate) reason: String,
 }
 
 impl SandboxSummary {
@@ -106,25 +108,18 @@ impl SandboxSummary {
     /// A file cannot be read, a claim does not hold, or the report cannot be made.
     pub(crate) fn of(folder: &SandboxFolder, participants: &Participants) -> Result<SandboxSummary> {
         let store = Store::open(&folder.root)?;
-        let snapshot = Snapshot::load(&store)?;
         let git = Git::open(&folder.root)?.ok_or_else(|| Error::file(&folder.root, "no git checkout"))?;
-        let (mut rounds, mut caught) = (Vec::new(), Vec::new());
-        for (number, files) in &snapshot.rounds {
-            rounds.push(round(participants, *number, files));
-            caught.extend(caught_in(participants, *number, files, &git)?);
-        }
-        let leaders = snapshot.leaders.get().into_iter().flatten().map(|entry| Leader {
-            name: name_of(participants, &Player::Miner(entry.hotkey.clone())),
-            weight: entry.weight,
-            from_block: entry.effective_block.0,
-        });
+        let Played { rounds, caught, leaders } = match participants.params.format {
+            Format::Threejs => super::threejs::summary::played(&store, participants)?,
+            _ => played(&store, participants, &git)?,
+        };
         let Verified { counts, lies, bias } = verify(folder, participants.params.judge)?;
         Ok(SandboxSummary {
             dir: folder.root.display().to_string(),
             head: git.head()?.map(|id| id.to_string()),
             players: participants.miners.iter().map(player).collect(),
             rounds,
-            leaders: leaders.collect(),
+            leaders,
             caught,
             verify: counts,
             lies,
@@ -193,8 +188,32 @@ fn player(miner: &Miner) -> PlayerRole {
     PlayerRole { name: miner.name.clone(), hotkey: miner.hotkey.clone(), about: miner.role.about() }
 }
 
+/// How the rounds went.
+pub(crate) struct Played {
+    pub(crate) rounds: Vec<RoundSummary>,
+    pub(crate) caught: Vec<Caught>,
+    pub(crate) leaders: Vec<Leader>,
+}
+
+fn played(store: &Store, participants: &Participants, git: &Git) -> Result<Played> {
+    let snapshot = Snapshot::load(store)?;
+    let (mut rounds, mut caught) = (Vec::new(), Vec::new());
+    for (number, files) in &snapshot.rounds {
+        rounds.push(round(participants, *number, files));
+        caught.extend(caught_in(participants, *number, files, git)?);
+        let submitted = files.submissions.get().map(|all| all.keys().cloned().collect::<Vec<_>>());
+        caught.extend(left_out(participants, *number, files.schedule.get(), submitted.as_deref()));
+    }
+    let leaders = snapshot.leaders.get().into_iter().flatten().map(|entry| Leader {
+        name: name_of(participants, &Player::Miner(entry.hotkey.clone())),
+        weight: entry.weight,
+        from_block: entry.effective_block.0,
+    });
+    Ok(Played { rounds, caught, leaders: leaders.collect() })
+}
+
 /// A player's name in the sandbox.
-fn name_of(participants: &Participants, player: &Player) -> String {
+pub(crate) fn name_of(participants: &Participants, player: &Player) -> String {
     let Player::Miner(hotkey) = player else { return "leader".to_owned() };
     let miner = participants.miners.iter().find(|miner| miner.hotkey == *hotkey);
     match miner {
@@ -248,21 +267,28 @@ fn caught_in(participants: &Participants, number: RoundNumber, files: &RoundFile
             );
         }
     }
-    let late = participants.miners.iter().filter(|miner| miner.role == Role::Late);
-    if let (Some(schedule), Some(submissions)) = (files.schedule.get(), files.submissions.get()) {
-        let last = schedule.latest_reveal_block;
-        for miner in late.filter(|miner| !submissions.contains_key(&miner.hotkey)) {
-            let block = participants.reveals(number, schedule).into_iter().find(|(of, _)| of.hotkey == miner.hotkey);
-            if let Some((_, block)) = block.filter(|(_, block)| *block > last && last >= FIRST_BLOCK) {
-                add(
-                    miner.name.clone(),
-                    &miner.hotkey,
-                    format!("revealed in block {block}, after the last one, {last}: left out"),
-                );
-            }
-        }
-    }
     Ok(caught)
+}
+
+/// Miners that revealed too late for a round.
+pub(crate) fn left_out(
+    participants: &Participants,
+    round: RoundNumber,
+    schedule: Option<&Schedule>,
+    submitted: Option<&[Hotkey]>,
+) -> Vec<Caught> {
+    let (Some(schedule), Some(submitted)) = (schedule, submitted) else { return Vec::new() };
+    let last = schedule.latest_reveal_block;
+    let late = participants.miners.iter().filter(|miner| miner.role == Role::Late);
+    let left = late.filter(|miner| !submitted.contains(&miner.hotkey));
+    let caught = left.filter_map(|miner| {
+        let reveals = participants.reveals(round, schedule);
+        let (_, block) = reveals.into_iter().find(|(of, _)| of.hotkey == miner.hotkey)?;
+        let reason = format!("revealed in block {block}, after the last one, {last}: left out");
+        let (name, hotkey) = (miner.name.clone(), miner.hotkey.clone());
+        (block > last && last >= FIRST_BLOCK).then_some(Caught { round, name, hotkey, reason })
+    });
+    caught.collect()
 }
 
 /// Adds up reasons that differ only in their digits, under the first of them.

@@ -26,6 +26,7 @@ use crate::rules::seed::SeedSource;
 use crate::world::builds::settings::BuildSettings;
 use crate::world::chain::settings::ChainSettings;
 use crate::world::distance::settings::DistanceSettings;
+use crate::world::embeddings::settings::EmbeddingSettings;
 use crate::world::fetch::DownloadSettings;
 use crate::world::git::Git;
 use crate::world::judge::settings::JudgeSettings;
@@ -33,6 +34,7 @@ use crate::world::notify::{Endpoints, HeartbeatSettings, OutboxSettings};
 use crate::world::pods::settings::PodSettings;
 use crate::world::store::settings::StoreSettings;
 use crate::world::usage::Meter;
+use crate::world::views::settings::ViewSettings;
 
 /// The contents of `gen404.toml`.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
@@ -56,6 +58,10 @@ pub struct Config {
     pub audit: AuditSettings,
     /// How distances between previews are measured.
     pub distance: DistanceSettings,
+    /// What draws three.js modules.
+    pub views: ViewSettings,
+    /// What embeds their views.
+    pub embeddings: EmbeddingSettings,
     /// Where miners' programs run.
     pub pods: PodSettings,
     /// Where the state of miners' image builds is known.
@@ -83,11 +89,28 @@ pub struct MetricsConfig {
 }
 
 /// `[miners]`
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MinersConfig {
     /// Accept URLs on hosts that are not public (sandbox, tests).
     pub allow_private_cdn: bool,
+    /// Three.js: what an owner has to have locked for each of its submissions, in alpha; 0 admits every submission.
+    pub required_lock_alpha: u64,
+    /// Three.js: read each miner's `hardware.json` from its repository.
+    pub hardware: bool,
+    /// Three.js: where from.
+    pub hardware_url: String,
+}
+
+impl Default for MinersConfig {
+    fn default() -> Self {
+        MinersConfig {
+            allow_private_cdn: false,
+            required_lock_alpha: 100,
+            hardware: false,
+            hardware_url: "https://api.github.com".to_owned(),
+        }
+    }
 }
 
 /// `[open]`
@@ -224,6 +247,8 @@ impl Config {
             &mut self.judge.meter,
             &mut self.store.meter,
             &mut self.distance.meter,
+            &mut self.views.meter,
+            &mut self.embeddings.meter,
             &mut self.pods.meter,
             &mut self.builds.meter,
         ];
@@ -265,6 +290,8 @@ impl Config {
         config.download.check()?;
         config.audit.check()?;
         config.distance.check()?;
+        config.views.check()?;
+        config.embeddings.check()?;
         config.pods.check()?;
         config.notify.check()?;
         config.heartbeat.check()?;

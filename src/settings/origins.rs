@@ -25,7 +25,7 @@ const ENVIRONMENT: [(&str, &str); 9] = [
 ];
 
 /// The variables that hold a secret, or name a file that does with `_FILE` appended.
-pub(crate) const SECRETS: [&str; 12] = [
+pub(crate) const SECRETS: [&str; 14] = [
     "OPENAI_API_KEY",
     "R2_ACCESS_KEY_ID",
     "R2_SECRET_ACCESS_KEY",
@@ -38,6 +38,8 @@ pub(crate) const SECRETS: [&str; 12] = [
     "VERDA_CLIENT_SECRET",
     "VERDA_INFERENCE_KEY",
     "HF_TOKEN",
+    "RENDER_API_KEY",
+    "EMBEDDINGS_API_KEY",
 ];
 
 /// The one setting without a key in the file: a flag and a variable.
@@ -47,8 +49,17 @@ const RENDERER: &str = "render_service";
 const SECRET_PATHS: [&str; 3] = ["chain.", "heartbeat.", "notify["];
 
 /// URLs of services that a gateway may stand before: their path is shown only if it is plain.
-const PLAIN_PATHS: [&str; 6] =
-    ["judge.base_url", "distance.url", "seed.drand_url", "store.endpoint", "builds.api_url", RENDERER];
+const PLAIN_PATHS: [&str; 9] = [
+    "judge.base_url",
+    "distance.url",
+    "views.url",
+    "embeddings.url",
+    "seed.drand_url",
+    "store.endpoint",
+    "builds.api_url",
+    "miners.hardware_url",
+    RENDERER,
+];
 
 /// The longest word of a plain path.
 const LONGEST_WORD: usize = 8;
@@ -296,10 +307,12 @@ fn is_word(part: &str) -> bool {
 
 /// The parts of services' URLs that may be keys: they are blanked where a service's answer is shown.
 pub(crate) fn keys_in_paths(config: &Config, renderer: Option<&str>) -> Blanks {
-    let Config { judge, distance, seed, store, builds, pods, .. } = config;
+    let Config { judge, distance, views, embeddings, seed, store, builds, pods, .. } = config;
     let urls = [
         judge.base_url.as_deref(),
         distance.url.as_deref(),
+        views.url.as_deref(),
+        embeddings.url.as_deref(),
         seed.drand_url.as_deref(),
         store.endpoint.as_deref(),
         Some(builds.api_url.as_str()),

@@ -11,14 +11,16 @@ const MOST: usize = 8;
 
 /// The addresses of the servers that are configured, but for those of miners.
 pub(crate) fn addresses(config: &Config) -> Vec<String> {
-    let Config { chain, seed, judge, store, distance, builds, pods, .. } = config;
+    let Config { chain, seed, judge, store, distance, views, embeddings, builds, pods, .. } = config;
     let networks = chain.network.as_ref().filter(|_| chain.file.is_none()).map(Networks::list).unwrap_or_default();
     let nodes = Endpoints::of(&networks, &[]).map(|endpoints| endpoints.nodes).unwrap_or_default();
     let mut found: Vec<String> = nodes.iter().take(3).map(NodeUrl::url).map(str::to_owned).collect();
     let bucket = store.endpoint.as_ref().filter(|_| store.dir.is_none());
     found.extend(
-        [judge.base_url.as_ref(), bucket, distance.url.as_ref(), seed.drand_url.as_ref()]
+        [&judge.base_url, &distance.url, &views.url, &embeddings.url, &seed.drand_url]
+            .map(Option::as_ref)
             .into_iter()
+            .chain([bucket])
             .flatten()
             .cloned(),
     );

@@ -170,7 +170,7 @@ fn pages_say_how_sure_a_margin_is() {
     let folder = judged_by(Manners { first: -3, ..manners() });
     let pages = report(folder.path(), &[]);
     let round = text(&pages[Path::new("round-1.html")]);
-    assert!(round.contains("95 % interval") && round.contains("first minus second penalty"), "{round}");
+    assert!(round.contains("95 % interval") && round.contains("penalty of the image shown first"), "{round}");
     let page = text(pages.iter().find(|(page, _)| page.starts_with("round-1")).unwrap().1);
     assert!(page.contains("95 % interval is") && page.contains("1 prompt"), "{page}");
     assert!(page.contains("The two orders contradict each other in "), "{page}");

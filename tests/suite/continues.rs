@@ -299,6 +299,9 @@ fn other_branches_and_remotes_are_remembered_by_themselves() {
     for _ in 0..2 {
         place.verify(&reader, &[]).is("warn", &["of main", "of next", "--accept-rewrite"]);
     }
+    let quiet = ended(command(&reader).env("HOME", place.top.path().join("home")).args(["verify", "-q"]));
+    assert_eq!((quiet.code, quiet.out.lines().count()), (0, 1), "{quiet:?}");
+    assert!(quiet.out.contains("warn") && quiet.out.contains("history.continues"), "{quiet:?}");
     assert_eq!(place.remembered("apart"), Value::Null);
     place.verify(&reader, &["--accept-rewrite"]).is("warn", &["accepted by --accept-rewrite"]);
     place.verify(&reader, &[]).is("pass", &[]);

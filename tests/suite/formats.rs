@@ -617,21 +617,15 @@ fn a_format_that_is_none_has_one_answer() {
     }
 }
 
-/// A command for meshes would write files of its own format: it refuses before it looks at anything.
+/// A command would write files of another format than it finds: it refuses before it looks at anything.
 #[test]
 fn commands_that_write_refuse_another_format() {
-    let folder = tempfile::tempdir().unwrap();
-    let write = |path: &str, bytes: &[u8]| {
-        let path = folder.path().join(path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, bytes).unwrap();
-    };
-    make_threejs::files().iter().for_each(|(path, bytes)| write(path, bytes));
+    let folder = crate::other_formats::splat("duels");
     let before = Files::of_folder(folder.path()).0;
     for command in crate::dry_runs::writers() {
         let run = gen404(folder.path(), &[command]).ends(1);
         assert!(
-            run.err.contains("gen404 runs mesh competitions only; this one is threejs ("),
+            run.err.contains("gen404 does not run such competitions: this one is splat ("),
             "{command}: {}",
             run.err
         );

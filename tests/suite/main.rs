@@ -66,6 +66,7 @@ mod listed;
 #[path = "../../crates/preview/tests/preview/models.rs"]
 #[allow(dead_code, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "shared with other tests")]
 mod models;
+mod modules;
 mod notify;
 mod odd_history;
 mod opening;

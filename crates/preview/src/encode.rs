@@ -1,15 +1,11 @@
 //! Writing the preview as PNG: the same bytes everywhere, since nothing in here depends on the machine
-//! or on which compression library other crates choose.
-
-use miniz_oxide::deflate::core::{CompressorOxide, TDEFLFlush, compress_to_output, create_comp_flags_from_zip_params};
+//! or on how other crates compress.
 
 use multiversion::multiversion;
 
 use super::threads::Threads;
 
-/// The deflate level: most of the gain at a fraction of the default's time.
-const LEVEL: i32 = 3;
-/// Parts of the picture that are compressed on their own.
+/// Parts of the picture whose rows are filtered by one thread each.
 const PARTS: usize = 8;
 /// PNG's numbers of the filters in use.
 const SUB: u8 = 1;
@@ -32,38 +28,17 @@ pub(crate) fn png(rgb: &[u8], width: usize, threads: Threads) -> Vec<u8> {
     out
 }
 
-/// The filtered rows as a zlib stream. It is made of a fixed count of parts, each compressed without
-/// looking at the others, so that threads can share the work and their count does not show.
+/// The filtered rows as a zlib stream, packed by a code that is made for such bytes.
 fn zlib(rgb: &[u8], line: usize, threads: Threads) -> Vec<u8> {
-    let rows = (rgb.len() / line.max(1)).div_ceil(PARTS).max(1);
-    let parts = threads.map(PARTS, |part| {
-        let start = (part * rows * line).min(rgb.len());
-        let end = (start + rows * line).min(rgb.len());
+    let height = rgb.len() / line.max(1);
+    let rows = height.div_ceil(PARTS).max(1);
+    let mut bytes = vec![0; height * (1 + line)];
+    threads.fill(&mut bytes, rows * (1 + line), |at, part| {
+        let start = at / (1 + line) * line;
         let above = start.checked_sub(line).and_then(|from| rgb.get(from..start));
-        let bytes = filtered(rgb.get(start..end).unwrap_or_default(), above, line);
-        (deflate(&bytes, part + 1 == PARTS), bytes)
+        filter(rgb.get(start..).unwrap_or_default(), above, line, part);
     });
-    // 32 KiB window, fastest; the checksum of all bytes ends the stream.
-    let mut out = vec![0x78, 0x01];
-    let mut sum = simd_adler32::Adler32::new();
-    for (packed, bytes) in parts {
-        out.extend(packed);
-        sum.write(&bytes);
-    }
-    out.extend(sum.finish().to_be_bytes());
-    out
-}
-
-/// One part of a deflate stream; all but the last end on a byte border so that the next can follow.
-fn deflate(bytes: &[u8], last: bool) -> Vec<u8> {
-    let flags = create_comp_flags_from_zip_params(LEVEL, 0, 0);
-    let flush = if last { TDEFLFlush::Finish } else { TDEFLFlush::Sync };
-    let mut out = Vec::with_capacity(bytes.len() / 4);
-    compress_to_output(&mut CompressorOxide::new(flags), bytes, flush, |packed| {
-        out.extend_from_slice(packed);
-        true
-    });
-    out
+    fdeflate::compress_to_vec(&bytes)
 }
 
 fn chunk(out: &mut Vec<u8>, kind: [u8; 4], data: &[u8]) {
@@ -75,9 +50,8 @@ fn chunk(out: &mut Vec<u8>, kind: [u8; 4], data: &[u8]) {
     out.extend(sum.to_be_bytes());
 }
 
-/// Each row behind its filter byte: of three filters the one whose bytes are nearest zero in sum.
-fn filtered(rgb: &[u8], above: Option<&[u8]>, line: usize) -> Vec<u8> {
-    let mut out = Vec::with_capacity(rgb.len() + rgb.len() / line.max(1));
+/// Fills `out` with rows, each behind its filter byte: of three filters the one whose bytes are nearest zero in sum.
+fn filter(rgb: &[u8], above: Option<&[u8]>, line: usize, out: &mut [u8]) {
     // Rows with a black pixel before them, so that the left neighbour is always there.
     let mut last = vec![0; CHANNELS + line];
     if let (Some(above), Some(target)) = (above, last.get_mut(CHANNELS..)) {
@@ -85,7 +59,7 @@ fn filtered(rgb: &[u8], above: Option<&[u8]>, line: usize) -> Vec<u8> {
     }
     let mut now = last.clone();
     let mut tries = [(SUB, vec![0; line]), (UP, vec![0; line]), (PAETH, vec![0; line])];
-    for row in rgb.chunks_exact(line.max(1)) {
+    for (row, out) in rgb.chunks_exact(line.max(1)).zip(out.chunks_exact_mut(1 + line)) {
         now[CHANNELS..].copy_from_slice(row);
         let (left, up, corner) = (&now[..line], &last[CHANNELS..], &last[..line]);
         for (kind, bytes) in &mut tries {
@@ -96,13 +70,12 @@ fn filtered(rgb: &[u8], above: Option<&[u8]>, line: usize) -> Vec<u8> {
             }
         }
         let best = tries.iter().min_by_key(|(_, bytes)| weight(bytes));
-        if let Some((kind, bytes)) = best {
-            out.push(*kind);
-            out.extend_from_slice(bytes);
+        if let (Some((kind, bytes)), Some((first, rest))) = (best, out.split_first_mut()) {
+            *first = *kind;
+            rest.copy_from_slice(bytes);
         }
         std::mem::swap(&mut last, &mut now);
     }
-    out
 }
 
 /// The differences between a row and a guess.

@@ -18,6 +18,7 @@ use crate::engine::checking::source::{Listed, Source, prompts_of, public};
 use crate::engine::checking::{CheckJob, WorkFolder, chain};
 use crate::engine::context::{Context, Standing};
 use crate::model::file::FileKind;
+use crate::model::format::Format;
 use crate::model::ids::RoundNumber;
 use crate::model::prompts::PromptList;
 use crate::model::snapshot::Slot;
@@ -39,6 +40,11 @@ const LONGEST_LIST: u64 = files::SMALL;
 pub(super) fn run(global: &Global, ui: &Ui, args: &CheckArgs, report: &mut Report) -> Result<()> {
     let context = Context { stop: Stop::on_signals()?, ..Context::open(global, ui, report)? };
     context.runs_this_format()?;
+    if context.this_format()? == Format::Threejs {
+        let root = context.store.root().display();
+        let other = Error::failed(format!("{root}: check looks at mesh competitions only; this one is threejs"));
+        return Err(other);
+    }
     let state = context.store.need::<CompetitionState>(&FileKind::State)?;
     let standing = context.standing_in(args.round)?;
     is_here(&standing, args.round, &state)?;

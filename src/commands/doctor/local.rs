@@ -10,9 +10,10 @@ use crate::base::error::{Error, Result};
 use crate::base::files::{self, Room};
 use crate::base::text::counted;
 use crate::engine::common::{pool, previous_prompts, require_intact};
-use crate::engine::context::{Context, Standing};
+use crate::engine::context::Context;
 use crate::engine::notify;
 use crate::engine::runs::book::Book;
+use crate::engine::stands::{AnyStanding, Stands};
 use crate::model::file::FileKind;
 use crate::model::leader::Leaders;
 use crate::model::lock::Lock;
@@ -63,7 +64,7 @@ fn file(path: &Path, how: &str) -> Finding {
 }
 
 /// The files of the competition and of its current round.
-pub(super) fn competition(context: &Context<'_>, standing: &Result<Standing>) -> Finding {
+pub(super) fn competition(context: &Context<'_>, standing: &Result<AnyStanding>) -> Finding {
     const NAME: &str = "files";
     let looked = || {
         let detected = context.detected()?;
@@ -78,28 +79,28 @@ pub(super) fn competition(context: &Context<'_>, standing: &Result<Standing>) ->
             Ok(standing) => standing,
             Err(error) => return Ok(Finding::fail(NAME, error)),
         };
-        let (round, stage) = (standing.state.current_round, standing.state.stage);
-        require_intact(round, &standing.files)?;
+        let (round, stage) = (standing.round(), standing.stage());
+        require_intact(&**standing)?;
         let leaders: Leaders = context.store.need(&FileKind::Leader)?;
         let leaders = counted(leaders.len(), "leader", "leaders");
-        let name = &standing.config.settings.name;
+        let name = &standing.settings().name;
         Ok(Finding::ok(NAME, format!("{name}: {}; {leaders} on record; format: {detected}", round_in(round, stage))))
     };
     looked().unwrap_or_else(|error: Error| Finding::fail(NAME, &error))
 }
 
 /// The pool: every line usable, and enough of them for the next round.
-pub(super) fn prompts(context: &Context<'_>, standing: &Standing) -> Finding {
+pub(super) fn prompts(context: &Context<'_>, standing: &dyn Stands) -> Finding {
     const NAME: &str = "pool";
     let looked = || {
         let given = pool(context)?.map_or(0, |pool| pool.0.len());
-        let open = standing.state.stage == Stage::Open;
+        let open = standing.stage() == Stage::Open;
         let previous = match open {
             true => previous_prompts(context, standing)?.0.len(),
-            false => standing.files.prompts.get().map_or(0, |prompts| prompts.0.len()),
+            false => standing.prompts().map_or(0, |prompts| prompts.0.len()),
         };
         let said = counted(given, "prompt", "prompts");
-        Ok(match enough(&standing.config.settings, previous, given) {
+        Ok(match enough(standing.settings(), previous, given) {
             Ok(()) => Finding::ok(NAME, format!("{}: {said}, enough for a round", FileKind::Pool.path())),
             Err(few) => {
                 let finding = Finding::fail(NAME, &Error::failed(few).hint("add more before the next seed is drawn"));

@@ -22,7 +22,8 @@ use super::metrics;
 use crate::base::error::{Kind, Result};
 use crate::base::text::counted;
 use crate::cli::{DoctorArgs, Global};
-use crate::engine::context::{Context, Standing};
+use crate::engine::context::Context;
+use crate::engine::stands::Stands;
 use crate::model::beacon::BlockHash;
 use crate::model::file::FileKind;
 use crate::model::ids::{Block, Hotkey};
@@ -38,13 +39,13 @@ use crate::world::stop::Stop;
 pub(super) fn run(global: &Global, ui: &Ui, args: &DoctorArgs, report: &mut Report) -> Result<()> {
     let stop = Stop::on_signals()?;
     let (context, source, read) = Context::to_examine(global, ui, report)?;
-    let standing = context.detected().and_then(|_| context.standing());
-    let scope = Scope::of(args, standing.as_ref().ok().map(|standing| standing.state.stage));
+    let standing = context.stands();
+    let scope = Scope::of(args, standing.as_ref().ok().map(|standing| standing.stage()));
     let own = context.own_folder()?;
     let config = resolved(&context.config, &args.drivers, &env)?;
     let mut found = vec![local::settings(&context, &source, &read), local::competition(&context, &standing)];
     if let Some(standing) = standing.as_ref().ok().filter(|_| scope.has("reveal-seed")) {
-        found.push(local::prompts(&context, standing));
+        found.push(local::prompts(&context, &**standing));
     }
     found.push(local::lock(&own));
     found.push(local::disk(&context, &own, config.store.dir.as_ref(), &scope));
@@ -59,7 +60,10 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &DoctorArgs, report: &mut Repo
     jobs.extend(checkout::jobs(context.git.as_ref(), args.offline, global.push));
     // Without settings that are followed, nothing is known of what they name.
     if read.is_ok() && !matches!(source, SettingsSource::Defaults(Some(_))) {
-        jobs.extend(services::jobs(&desk(&context, args, config, standing.as_ref().ok())?, &scope));
+        jobs.extend(services::jobs(
+            &desk(&context, args, config, standing.as_ref().ok().map(|standing| &**standing))?,
+            &scope,
+        ));
     }
     found.extend(jobs::run(jobs, &stop)?.into_iter().map(|finding| finding.without(&keys)));
     conclude(global.verbosity() == Verbosity::Quiet, args.stage.as_deref(), &found, report);
@@ -67,13 +71,13 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &DoctorArgs, report: &mut Repo
 }
 
 /// What the checks of services need to know.
-fn desk(context: &Context<'_>, args: &DoctorArgs, mut config: Config, standing: Option<&Standing>) -> Result<Desk> {
+fn desk(context: &Context<'_>, args: &DoctorArgs, mut config: Config, standing: Option<&dyn Stands>) -> Result<Desk> {
     config.store.dry_run = context.options.dry_run;
     let leaders = context.store.load::<Leaders>(&FileKind::Leader).ok().flatten().unwrap_or_default();
     let leader = leaders.last();
     let miner = leader.map_or_else(Hotkey::placeholder, |leader| leader.hotkey.clone());
     let pool = context.store.load::<PromptList>(&FileKind::Pool).ok().flatten().unwrap_or_default();
-    let given = standing.and_then(|standing| standing.files.prompts.get());
+    let given = standing.and_then(|standing| standing.prompts());
     let picture =
         given.into_iter().chain([&pool]).flat_map(|list| &list.0).next().map(|prompt| prompt.url().to_owned());
     let render_service = args.drivers.render_service.clone().filter(|url| !url.trim().is_empty());
@@ -93,15 +97,14 @@ fn desk(context: &Context<'_>, args: &DoctorArgs, mut config: Config, standing: 
 }
 
 /// The newest block that the round's files record as past.
-fn newest(standing: &Standing) -> Option<Block> {
-    let submissions = standing.files.submissions.get().into_iter().flat_map(|all| all.iter());
-    let revealed = submissions.map(|(_, submission)| submission.revealed_at_block);
-    revealed.chain(standing.files.seed.get().and_then(|seed| seed.block)).max()
+fn newest(standing: &dyn Stands) -> Option<Block> {
+    let revealed = standing.miners().into_iter().flatten().map(|(_, block)| block);
+    revealed.chain(standing.seed().get().and_then(|seed| seed.block)).max()
 }
 
 /// The block whose hash gave the round's seed.
-fn known(standing: &Standing) -> Option<(Block, BlockHash)> {
-    let seed = standing.files.seed.get()?;
+fn known(standing: &dyn Stands) -> Option<(Block, BlockHash)> {
+    let seed = standing.seed().get()?;
     Some((seed.block?, seed.block_hash.as_ref()?.parse().ok()?))
 }
 

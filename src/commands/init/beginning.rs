@@ -9,14 +9,17 @@ use crate::cli::InitArgs;
 use crate::engine::moment::current_moment;
 use crate::model::config::{ConfigFile, Settings, TimeOfDay};
 use crate::model::file::{FileKind, RoundFile};
+use crate::model::format::Format;
 use crate::model::ids::{Block, RoundNumber};
 use crate::model::leader::{LeaderEntry, Leaders};
 use crate::model::prompts::PromptList;
 use crate::model::record::Extra;
 use crate::model::stage::{CompetitionState, Stage};
 use crate::model::store::FileWrite;
+use crate::model::threejs::programs::{ThreejsLeader, ThreejsLeaders};
 use crate::model::thresholds::{Rules, Thresholds};
 use crate::rules::succession::{Moment, next_schedule, next_start};
+use crate::rules::threejs::admission::hardware;
 use crate::rules::{Plan, prompts};
 use crate::settings::{self, Config};
 use crate::ui::Report;
@@ -74,7 +77,8 @@ fn plan(args: &InitArgs, settings: Settings, leader: LeaderEntry, pool: &PromptL
         )));
     }
     schedule.earliest_reveal_block = earliest;
-    let leaders: Leaders = vec![LeaderEntry { effective_block: schedule.latest_reveal_block, ..leader }];
+    let leader = LeaderEntry { effective_block: schedule.latest_reveal_block, ..leader };
+    let leaders = leaders_file(&settings, leader);
     let round = RoundNumber(0);
     let says = vec![
         format!("{}: round 0 is open until block {}, about {}", settings.name, start.block, time(start.at)),
@@ -86,10 +90,24 @@ fn plan(args: &InitArgs, settings: Settings, leader: LeaderEntry, pool: &PromptL
         with_newline(FileWrite::new(FileKind::Config, &ConfigFile::new(settings))),
         with_newline(FileWrite::new(FileKind::Pool, pool)),
         FileWrite::new(FileKind::Round(round, RoundFile::Schedule), &schedule),
-        FileWrite::new(FileKind::Leader, &leaders),
+        leaders,
         FileWrite::new(FileKind::State, &state),
     ];
     Ok(Plan { writes, message, says })
+}
+
+/// `leader.json` with the first leader; three.js programs run on the first hardware that is known, unless the file is
+/// changed.
+fn leaders_file(settings: &Settings, leader: LeaderEntry) -> FileWrite {
+    if settings.format != Some(Format::Threejs) {
+        let leaders: Leaders = vec![leader];
+        return FileWrite::new(FileKind::Leader, &leaders);
+    }
+    let LeaderEntry { hotkey, repo, commit, docker, weight, effective_block, extra } = leader;
+    let hardware = Some(hardware(None));
+    let leaders: ThreejsLeaders =
+        vec![ThreejsLeader { hotkey, repo, commit, docker, hardware, weight, effective_block, extra }];
+    FileWrite::new(FileKind::Leader, &leaders)
 }
 
 /// Files that people edit end in a newline.
@@ -116,7 +134,7 @@ fn settings_of(args: &InitArgs) -> Result<Settings> {
         prompts_per_round: args.prompts,
         carryover_prompts: args.carryover,
         round_duration_days: Some(args.round_days),
-        format: None,
+        format: args.format.map(Format::from).filter(|format| *format != Format::Mesh),
         extra: Extra::default(),
     };
     match settings.mistakes() {

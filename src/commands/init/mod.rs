@@ -214,7 +214,7 @@ fn say_only(args: &InitArgs, beginning: &Beginning, report: &mut Report) {
     }
     beginning.plan.says.iter().for_each(|line| report.say(line));
     beginning.note_settings(report);
-    report.note_files(beginning.plan.writes.iter().map(|write| write.file.path()));
+    report.note_files(beginning.plan.writes.iter().map(|write| write.file.to_string()));
 }
 
 fn is_git_made(args: &InitArgs) -> bool {

@@ -8,7 +8,7 @@ use super::store::PreviewStore;
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::files;
 use crate::base::text::counted;
-use crate::engine::fetching::pipeline::{FetchEvent, clean_up};
+use crate::engine::fetching::pipeline::{Draws, FetchEvent, clean_up};
 use crate::engine::fetching::run::{PHASES, PipelineJob, count, renderer, settle};
 use crate::engine::fetching::spool::{Spool, Spooled};
 use crate::model::ids::{Block, Hotkey, PromptStem, Seed};
@@ -62,7 +62,7 @@ impl CheckJob<'_> {
         // As if nothing were recorded of the miner yet: every file is to be fetched.
         let files = RoundFiles::of(self.standing.files.format);
         let (state, prompts, seed) = (&self.standing.state, self.prompts, self.seed.unwrap_or(Seed(0)));
-        let round = DownloadRound { state, files: &files, submissions: &submissions, prompts, seed };
+        let round = DownloadRound { state, files: &files, modules: None, submissions: &submissions, prompts, seed };
         let wanted = WantedMiners { only: None, shard: Shard::WHOLE, retry_failed: false };
         let lanes = round.lanes(&KnownFiles::default(), &wanted).map_err(Error::failed)?;
         let told = self.run(lanes, &store)?;
@@ -86,7 +86,7 @@ impl CheckJob<'_> {
         let mut phases = context.ui.phases(&PHASES, files);
         let mut told = Told::default();
         let job = PipelineJob { round, format, lanes, fetcher, spool };
-        job.pipeline(context, Some(renderer.as_ref()), store).run(|event| {
+        job.pipeline(context, Draws::Preview(Some(renderer.as_ref())), store).run(|event| {
             match event {
                 None => phases.tick(),
                 Some(FetchEvent::Settled { mark, spooled }) => {

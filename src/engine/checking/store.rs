@@ -38,7 +38,7 @@ impl ObjectStore for PreviewStore {
     fn put(&self, key: &ObjectKey, object: &NewObject<'_>) -> Result<Put> {
         match object.kind {
             ObjectKind::Model(_) => Ok(Put::Stored),
-            ObjectKind::Preview => self.0.put(key, object),
+            ObjectKind::Preview | ObjectKind::Embeddings => self.0.put(key, object),
         }
     }
 

@@ -14,9 +14,11 @@ use super::queue::{FetchEnd, FetchJob, Queue};
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::files::{self, remove};
 use crate::engine::fetching::spool::{Spool, Spooled};
+use crate::engine::threejs::objects::{Made, ModulePlace, StoredViews, ViewFiles, ViewMaker};
 use crate::model::format::ModelFormat;
 use crate::model::ids::{Player, PromptStem, RoundNumber};
 use crate::model::objects::{ObjectKey, ObjectKind, StoredObject};
+use crate::model::prompts::PromptList;
 use crate::model::refusals;
 use crate::rules::download::{DownloadMark, FetchOutcome};
 use crate::world::fetch::{DownloadSettings, Fetcher};
@@ -46,13 +48,22 @@ pub(crate) struct Pipeline<'a> {
     pub(crate) queue: Queue,
     pub(crate) fetcher: Fetcher,
     pub(crate) spool: Spool,
-    pub(crate) renderer: Option<&'a dyn Renderer>,
+    pub(crate) draws: Draws<'a>,
     pub(crate) memory: Memory,
     pub(crate) store: &'a dyn ObjectStore,
     /// Set once an error occurs that no miner's file caused.
     pub(crate) stopping: AtomicBool,
     /// Set when the operator asks to stop.
     pub(crate) asked: Stop,
+}
+
+/// What is drawn of a file.
+#[derive(Clone, Copy)]
+pub(crate) enum Draws<'a> {
+    /// Its preview; without a renderer, nothing.
+    Preview(Option<&'a dyn Renderer>),
+    /// All views of a module, for the prompt with this stem.
+    Views(&'a ViewMaker, &'a PromptList),
 }
 
 /// An event reported by a stage.
@@ -77,6 +88,8 @@ struct DrawnFile {
 enum PreviewResult {
     /// PNG and its SHA-256.
     Png(Vec<u8>, String),
+    /// All views of a module.
+    Views(ViewFiles),
     /// It cannot be drawn.
     Refused(Said),
     /// It is not in the competition's format at all, and is not stored.
@@ -217,7 +230,7 @@ impl Pipeline<'_> {
                 continue;
             }
             let begun = Instant::now();
-            match guarded(|| self.draw(&spooled)) {
+            match guarded(|| self.draw(&job.stem, &spooled)) {
                 Ok(None) => {}
                 Ok(Some(preview)) => {
                     tell(events, FetchEvent::Drawn { stem: job.stem.clone(), took: begun.elapsed() });
@@ -230,16 +243,42 @@ impl Pipeline<'_> {
     }
 
     /// Draws a file's preview; `None` if the run is ending.
-    fn draw(&self, spooled: &Spooled) -> Result<Option<PreviewResult>> {
+    fn draw(&self, stem: &PromptStem, spooled: &Spooled) -> Result<Option<PreviewResult>> {
         let Spooled { path, fetched } = spooled;
+        let renderer = match self.draws {
+            Draws::Preview(renderer) => renderer,
+            Draws::Views(maker, prompts) => return self.draw_views(maker, prompts, (stem, path.as_path())),
+        };
         if let Err(why) = self.format.check(&fetched.head, fetched.size) {
             return Ok(Some(PreviewResult::NoModel(Said(why.code().to_owned(), why.to_string()))));
         }
-        let Some(renderer) = self.renderer else { return Ok(Some(PreviewResult::Left)) };
+        let Some(renderer) = renderer else { return Ok(Some(PreviewResult::Left)) };
         let read = || files::read_own(path, self.format.largest())?.ok_or_else(|| Error::file(path, "missing"));
         let rendering = self.memory.draw(renderer, fetched.size, &|| self.is_stopping(), read)?;
         // A stopped drawing is not recorded, so the next run draws it.
         rendering.map(|rendering| preview(rendering, path)).transpose()
+    }
+
+    /// Draws a module's views; `None` if the run is ending.
+    fn draw_views(
+        &self,
+        maker: &ViewMaker,
+        prompts: &PromptList,
+        (stem, path): (&PromptStem, &Path),
+    ) -> Result<Option<PreviewResult>> {
+        let source = files::read_own(path, self.format.largest())?.ok_or_else(|| Error::file(path, "missing"))?;
+        let prompt = prompts.0.iter().find(|prompt| prompt.stem() == stem).map_or("", |prompt| prompt.url());
+        let made = match maker.make(&source, prompt, &self.asked) {
+            // One that was cut off says nothing about the module, so the next run draws it.
+            Err(_) if self.is_stopping() => return Ok(None),
+            made => made?,
+        };
+        Ok(Some(match made {
+            Made::Views(views) => PreviewResult::Views(views),
+            Made::Refused(why) => {
+                PreviewResult::Refused(Said(refusals::BY_SERVICE.to_owned(), shown_text(&why, LONGEST_REASON)))
+            }
+        }))
     }
 
     fn store_all(&self, from: &Receiver<DrawnFile>, events: &Sender<FetchEvent>) {
@@ -279,7 +318,13 @@ impl Pipeline<'_> {
             PreviewResult::Png(png, sha256) => {
                 let (bytes, size) = (Bytes::Memory(png), png.len() as u64);
                 let png = self.put(job, &NewObject { kind: ObjectKind::Preview, bytes, size, sha256 })?;
-                FetchOutcome::Stored { model, png }
+                FetchOutcome::Stored { model, png, more: Vec::new() }
+            }
+            PreviewResult::Views(views) => {
+                let player = Player::Miner(job.hotkey.clone());
+                let place = ModulePlace { store: self.store, round: self.round, player: &player, folder: "submitted" };
+                let StoredViews { grid, more } = place.put_views(&job.stem, views)?;
+                FetchOutcome::Stored { model, png: grid, more }
             }
             PreviewResult::Refused(said) => refused(Some(model), said),
             PreviewResult::NoModel(_) | PreviewResult::Left => {

@@ -5,24 +5,31 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::AtomicBool;
 
 use super::network;
-use super::pipeline::{FetchEvent, Pipeline, clean_up};
+use super::pipeline::{Draws, FetchEvent, Pipeline, clean_up};
 use super::queue::{Queue, host};
 use super::spool::{FetchJournal, Spool};
 use crate::base::error::{Error, Result};
 use crate::base::text::counted;
 use crate::engine::context::{Context, Standing};
-use crate::model::file::FileKind;
+use crate::engine::stands::AnyStanding;
+use crate::engine::threejs::objects::ViewMaker;
+use crate::engine::threejs::standing::ThreejsStanding;
 use crate::model::format::ModelFormat;
 use crate::model::ids::{Hotkey, PromptStem, RoundNumber};
+use crate::model::snapshot::RoundFiles;
+use crate::model::stage::CompetitionState;
+use crate::model::threejs::snapshot::ThreejsRound;
 use crate::preview;
 use crate::rules::Plan;
 use crate::rules::download::{
     DownloadMark, DownloadRound, KnownFiles, MinerFiles, Silence, WantedMiners, begin, foreseen, record,
 };
+use crate::rules::threejs::download::shared_files;
+use crate::rules::threejs::known::MOST_BYTES;
 use crate::settings::Config;
 use crate::ui::{Phases, Report};
 use crate::world::fetch::Fetcher;
-use crate::world::http::Client;
+use crate::world::http::{Client, HttpLimits};
 use crate::world::memory::Memory;
 use crate::world::render::{self, Renderer};
 use crate::world::store::ObjectStore;
@@ -39,8 +46,30 @@ pub(crate) struct FetchTools<'a> {
     pub(crate) render_service: Option<&'a str>,
     /// Draw no previews.
     pub(crate) no_previews: bool,
+    /// What draws the views of three.js modules.
+    pub(crate) views: Option<&'a ViewMaker>,
     /// Allow miners' URLs on non-public hosts.
     pub(crate) allow_private_cdn: bool,
+}
+
+/// The files that a download decides by, as its rules know them.
+#[derive(Debug)]
+pub(crate) struct FetchStanding {
+    pub(crate) state: CompetitionState,
+    pub(crate) files: RoundFiles,
+    /// The files as they are, in a round of three.js modules.
+    pub(crate) modules: Option<ThreejsRound>,
+}
+
+impl From<AnyStanding> for FetchStanding {
+    fn from(standing: AnyStanding) -> FetchStanding {
+        match standing {
+            AnyStanding::Mesh(Standing { state, files, .. }) => FetchStanding { state, files, modules: None },
+            AnyStanding::Threejs(ThreejsStanding { state, files, .. }) => {
+                FetchStanding { state, files: shared_files(&files), modules: Some(files) }
+            }
+        }
+    }
 }
 
 /// A running download: the wanted files, and what is known about them.
@@ -54,22 +83,21 @@ pub(crate) struct Download<'a> {
 }
 
 /// The round being downloaded.
-pub(crate) fn round(standing: &Standing) -> Result<DownloadRound<'_>> {
-    DownloadRound::new(&standing.state, &standing.files).map_err(Error::failed)
+pub(crate) fn round(standing: &FetchStanding) -> Result<DownloadRound<'_>> {
+    DownloadRound::new(&standing.state, &standing.files, standing.modules.as_ref()).map_err(Error::failed)
 }
 
 impl<'a> Download<'a> {
     /// Reads what earlier runs noted. Files that they put into another store do not count.
     pub(crate) fn open(
         context: &'a Context<'a>,
-        standing: &Standing,
+        standing: &FetchStanding,
         wanted: &'a WantedMiners,
         store: &dyn ObjectStore,
     ) -> Result<Self> {
         let mut known = KnownFiles::default();
         for mark in FetchJournal::read(&context.own_folder()?, standing.state.current_round)? {
-            let objects = mark.outcome.model().into_iter().chain(mark.outcome.png());
-            if objects.into_iter().all(|object| store.key_of(&object.url).is_some()) {
+            if mark.outcome.objects().all(|object| store.key_of(&object.url).is_some()) {
                 known.add(mark);
             }
         }
@@ -77,12 +105,12 @@ impl<'a> Download<'a> {
     }
 
     /// The files still to be fetched.
-    pub(crate) fn lanes(&self, standing: &Standing) -> Result<Vec<MinerFiles>> {
+    pub(crate) fn lanes(&self, standing: &FetchStanding) -> Result<Vec<MinerFiles>> {
         round(standing)?.lanes(&self.known, self.wanted).map_err(Error::failed)
     }
 
     /// `--dry-run`: shows what would be fetched and recorded.
-    pub(crate) fn foresee(&self, standing: &Standing, lanes: &[MinerFiles], report: &mut Report) -> Result<()> {
+    pub(crate) fn foresee(&self, standing: &FetchStanding, lanes: &[MinerFiles], report: &mut Report) -> Result<()> {
         let files: usize = lanes.iter().map(|lane| lane.files.len()).sum();
         let round = round(standing)?;
         let miners = round.miners(self.wanted).map_err(Error::failed)?;
@@ -93,21 +121,21 @@ impl<'a> Download<'a> {
         let (files, miners_of) = (counted(files, "file", "files"), counted(lanes.len(), "miner", "miners"));
         report.say(format!("would fetch {files} of {miners_of}"));
         let (files, possible) = foreseen(&round, &miners, lanes, &self.known);
-        report.note_files(files.iter().map(FileKind::path));
-        report.note_possible(possible.iter().map(FileKind::path));
+        report.note_files(files.iter().map(ToString::to_string));
+        report.note_possible(possible.iter().map(ToString::to_string));
         Ok(())
     }
 
     /// Moves the competition into the stage.
-    pub(crate) fn begin(&mut self, standing: &mut Standing, report: &mut Report) -> Result<()> {
+    pub(crate) fn begin(&mut self, standing: &mut FetchStanding, report: &mut Report) -> Result<()> {
         self.carry_out(begin(&standing.state), report)?;
-        *standing = self.context.standing()?;
+        *standing = self.context.stands()?.into();
         Ok(())
     }
 
     /// Records the miners that are complete. With `--push`, repeats after each push: other shards may have pushed
     /// theirs, and whichever is last moves the stage.
-    pub(crate) fn record_all(&mut self, standing: &mut Standing, report: &mut Report) -> Result<()> {
+    pub(crate) fn record_all(&mut self, standing: &mut FetchStanding, report: &mut Report) -> Result<()> {
         loop {
             let now = round(standing)?;
             let miners = now.miners(self.wanted).map_err(Error::failed)?;
@@ -116,7 +144,7 @@ impl<'a> Download<'a> {
             if !self.context.options.push {
                 return Ok(());
             }
-            *standing = self.context.standing()?;
+            *standing = self.context.stands()?.into();
         }
     }
 
@@ -130,7 +158,7 @@ impl<'a> Download<'a> {
     /// Fetches, draws and stores; notes every outcome, even if it stops early.
     pub(crate) fn fetch_all(
         &mut self,
-        standing: &Standing,
+        standing: &FetchStanding,
         lanes: Vec<MinerFiles>,
         tools: &FetchTools<'_>,
     ) -> Result<()> {
@@ -151,12 +179,20 @@ impl<'a> Download<'a> {
         let hosts: HashMap<Hotkey, String> = lanes.iter().map(|lane| (lane.hotkey.clone(), server(lane))).collect();
         let format = standing.files.format.model();
         let meter = &context.options.meter;
-        let fetcher = Fetcher::new(miners_client(&context.config, tools.allow_private_cdn, meter));
-        let renderer = if tools.no_previews { None } else { Some(renderer(format, tools.render_service, meter)?) };
+        let fetcher = Fetcher::new(match standing.modules {
+            None => miners_client(&context.config, tools.allow_private_cdn, meter),
+            Some(_) => modules_client(&context.config, tools.allow_private_cdn, meter),
+        });
+        let draws_previews = !tools.no_previews && tools.views.is_none();
+        let renderer = draws_previews.then(|| renderer(format, tools.render_service, meter)).transpose()?;
+        let draws = match (tools.views, standing.files.prompts.get()) {
+            (Some(maker), Some(prompts)) => Draws::Views(maker, prompts),
+            _ => Draws::Preview(renderer.as_deref()),
+        };
         context.ui.detail(&format!("storing into {}", tools.store.name()));
         let mut phases = context.ui.phases(&PHASES, files as u64);
         let job = PipelineJob { round: number, format, lanes, fetcher, spool };
-        let pipeline = job.pipeline(context, renderer.as_deref(), tools.store);
+        let pipeline = job.pipeline(context, draws, tools.store);
         let mut silence = Silence::default();
         let mut note = |marks: Vec<DownloadMark>| {
             marks.into_iter().try_for_each(|mark| {
@@ -207,15 +243,18 @@ pub(crate) struct PipelineJob {
 }
 
 impl PipelineJob {
-    /// The pipeline, with the limits of the settings; without a renderer, no previews are drawn.
+    /// The pipeline, with the limits of the settings.
     pub(crate) fn pipeline<'a>(
         self,
         context: &Context<'_>,
-        renderer: Option<&'a dyn Renderer>,
+        draws: Draws<'a>,
         store: &'a dyn ObjectStore,
     ) -> Pipeline<'a> {
         let PipelineJob { round, format, lanes, fetcher, spool } = self;
-        let settings = context.config.download;
+        let mut settings = context.config.download;
+        if matches!(draws, Draws::Views(..)) {
+            settings.workers = context.config.views.workers;
+        }
         Pipeline {
             round,
             format,
@@ -223,7 +262,7 @@ impl PipelineJob {
             queue: Queue::new(lanes, &settings),
             fetcher,
             spool,
-            renderer,
+            draws,
             memory: Memory::of_mib(settings.memory_mib),
             store,
             stopping: AtomicBool::new(false),
@@ -241,6 +280,13 @@ fn allows_private(config: &Config, flag: bool) -> bool {
 pub(crate) fn miners_client(config: &Config, allow_private_cdn: bool, meter: &Meter) -> Client {
     let allow_private = allows_private(config, allow_private_cdn);
     Client::for_miners(config.download.limits(), config.download.retry(), allow_private).metered(meter.of(Service::Cdn))
+}
+
+/// As [`miners_client`], for three.js modules, which are small.
+fn modules_client(config: &Config, allow_private_cdn: bool, meter: &Meter) -> Client {
+    let allow_private = allows_private(config, allow_private_cdn);
+    let limits = HttpLimits { body: MOST_BYTES, ..config.download.limits() };
+    Client::for_miners(limits, config.download.retry(), allow_private).metered(meter.of(Service::Cdn))
 }
 
 /// The renderer of the previews: this service, or this machine.

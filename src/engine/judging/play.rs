@@ -16,6 +16,7 @@ use crate::base::text::counted;
 use crate::engine::runs::limits::calls_are_over;
 use crate::engine::runs::record::manner;
 use crate::model::file::{FileKind, PlayerFile, RepoFile as _, RoundFile, answers_name};
+use crate::model::file_path::FilePath;
 use crate::model::ids::Seed;
 use crate::model::matrix::Matrix;
 use crate::model::require_audit::AuditRequests;
@@ -286,6 +287,7 @@ impl<'a> Play<'a> {
         if plan.writes.is_empty() && files.is_empty() {
             return Ok(());
         }
+        let files: Vec<FilePath> = files.into_iter().map(FilePath::from).collect();
         self.context.carry_out(&plan, &files, self.report)
     }
 

@@ -44,9 +44,9 @@ pub(crate) struct DuelRound {
 impl DuelRound {
     /// Takes the round's files, unless one of them is broken or the round asks something else.
     pub(crate) fn gather(context: &Context<'_>, standing: Standing, asked: Asked) -> Result<DuelRound> {
+        require_intact(&standing)?;
         let Standing { config, state, files } = standing;
         let round = state.current_round;
-        require_intact(round, &files)?;
         let need = |file| FileKind::Round(round, file);
         let seed = context.store.need::<SeedFile>(&need(RoundFile::Seed))?.seed;
         let prompts = context.store.need::<PromptList>(&need(RoundFile::Prompts))?;

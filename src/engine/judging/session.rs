@@ -11,6 +11,8 @@ use crate::engine::common::not_due;
 use crate::engine::context::{Context, Standing};
 use crate::engine::runs::estimates::foresee_calls;
 use crate::engine::runs::limits::limit_calls;
+use crate::engine::stands::AnyStanding;
+use crate::engine::threejs::tournament;
 use crate::model::file::{FileKind, RoundFile};
 use crate::model::ids::Player;
 use crate::model::stage::Stage;
@@ -42,7 +44,10 @@ pub(crate) struct Calls<'a> {
 /// It is not due, or the judge failed for good.
 pub(crate) fn session(context: &Context<'_>, calls: &Calls<'_>, report: &mut Report) -> Result<()> {
     let _lock = context.lock("duel", report)?;
-    let standing = context.standing()?;
+    let standing = match context.stands()? {
+        AnyStanding::Mesh(standing) => standing,
+        AnyStanding::Threejs(standing) => return tournament::duel(context, standing, calls, report),
+    };
     if let Some(winner) = winner_already(&standing) {
         report.say(format!("round {} is already decided: {winner} wins", standing.state.current_round));
         report.detail(json!({ "round": standing.state.current_round, "winner": winner }));

@@ -8,16 +8,15 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::outbox::FOLDER;
+use super::seen::name_in;
 use crate::base::error::{Context as _, Result};
 use crate::base::files;
 use crate::base::text::{cut, line};
 use crate::engine::context::Context;
 use crate::engine::runs::record::{Outcome, RunRecord};
 use crate::engine::runs::streak::Faults;
-use crate::model::config::ConfigFile;
 use crate::model::file::FileKind;
 use crate::model::stage::{CompetitionState, Stage, Timestamp};
-use crate::rules::tournament::{Field, TournamentOutcome, replay};
 use crate::world::usage::{ServiceUse, Usage};
 
 /// Most characters of a label's value.
@@ -120,9 +119,8 @@ pub(super) fn write(
     let saved = totals.save(&own);
     let mut facts = Facts { outbox, faults: Some(faults), totals, ..Facts::default() };
     // What cannot be read is left out: the run itself has failed over it.
-    let (config, state) = (context.store.load(&FileKind::Config), context.store.load(&FileKind::State));
-    let (config, state): (Option<ConfigFile>, Option<CompetitionState>) = (config.ok().flatten(), state.ok().flatten());
-    facts.competition = config.map(|config| cut(&line(&config.settings.name), LONGEST_LABEL)).unwrap_or_default();
+    let state: Option<CompetitionState> = context.store.load(&FileKind::State).ok().flatten();
+    facts.competition = name_in(&context.store).map(|name| cut(&line(&name), LONGEST_LABEL)).unwrap_or_default();
     facts.standing = state.map(|state| (state.current_round.0, state.stage));
     facts.matches_left = facts.standing.filter(|(_, stage)| *stage == Stage::Duels).and_then(|_| matches_left(context));
     files::write(file, page(&facts).as_bytes(), files::Readers::All)?;
@@ -131,13 +129,7 @@ pub(super) fn write(
 
 /// How many matches the tournament needs next.
 fn matches_left(context: &Context<'_>) -> Option<u64> {
-    let standing = context.standing().ok()?;
-    let settings = &standing.config.settings;
-    let field = Field::of(&standing.files, settings.win_margin, &settings.limits())?;
-    Some(match replay(&field).outcome {
-        TournamentOutcome::Matches(missing) => missing.len() as u64,
-        _ => 0,
-    })
+    context.stands().ok()?.matches_left()
 }
 
 /// The file's text.

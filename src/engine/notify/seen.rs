@@ -10,6 +10,8 @@ use crate::model::ids::{Hotkey, Player, RoundNumber};
 use crate::model::require_audit::AuditRequests;
 use crate::model::stage::{CompetitionState, Stage};
 use crate::model::store::Store;
+use crate::model::threejs::config::ThreejsConfig;
+use crate::model::threejs::file::ThreejsFile;
 use crate::model::winner::Winner;
 
 /// The most rounds that are looked at: more pass only while nothing runs here.
@@ -42,13 +44,21 @@ impl Seen {
     /// competition stands.
     pub(crate) fn read(store: &Store, from: Option<u32>) -> Option<Seen> {
         let state: CompetitionState = store.load(&FileKind::State).ok().flatten()?;
-        let config: ConfigFile = store.load(&FileKind::Config).ok().flatten()?;
+        let name = name_in(store)?;
         let last = state.current_round.0;
         let first = from.unwrap_or(last).min(last).max(last.saturating_sub(MOST_ROUNDS - 1));
         let rounds = (first..=last).map(|round| (round, RoundSeen::read(store, RoundNumber(round)))).collect();
-        let name = cut(&line(&config.settings.name), LONGEST_NAME);
+        let name = cut(&line(&name), LONGEST_NAME);
         Some(Seen { name, round: state.current_round, stage: state.stage, rounds })
     }
+}
+
+/// The competition's name, in any format that gen404 runs; `None` where `config.json` does not say it.
+pub(super) fn name_in(store: &Store) -> Option<String> {
+    let mesh = || store.load::<ConfigFile>(&FileKind::Config).ok().flatten().map(|config| config.settings.name);
+    let threejs =
+        || store.load::<ThreejsConfig>(&ThreejsFile::Config).ok().flatten().map(|config| config.settings.name);
+    mesh().or_else(threejs)
 }
 
 impl Seen {

@@ -1,4 +1,10 @@
-//! What the long jobs do in a competition of three.js modules.
+//! Competitions of three.js modules: what their commands do. Commands that both formats share match on
+//! [`AnyStanding`](super::stands::AnyStanding) and call in here.
 
 #[allow(dead_code, unused_imports, reason = "the tournament comes after it")]
 pub(crate) mod judging;
+pub(crate) mod objects;
+pub(crate) mod opening;
+pub(crate) mod regenerating;
+pub(crate) mod standing;
+pub(crate) mod tournament;

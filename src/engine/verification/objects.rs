@@ -256,7 +256,7 @@ impl Sources {
     }
 }
 
-/// How a stored preview compares with ours.
+/// How a stored preview compares with ours. Another version may have packed the same pixels into other bytes.
 fn compare(ours: &[u8], png: &[u8]) -> StoredPreview {
     if ours == png {
         return StoredPreview::Same;
@@ -267,7 +267,11 @@ fn compare(ours: &[u8], png: &[u8]) -> StoredPreview {
         // Not decoded at all: it may be of any size.
         return StoredPreview::Other(format!("{other} pixels wide, where ours is {width}"));
     }
-    let (Some(a), Some(b)) = (grey(ours), grey(png)) else { return unreadable() };
+    let (Some(ours), Some(theirs)) = (decoded(ours), decoded(png)) else { return unreadable() };
+    if ours == theirs {
+        return StoredPreview::Same;
+    }
+    let (a, b) = (ours.grey(), theirs.grey());
     let Ok(width) = usize::try_from(width) else { return unreadable() };
     ssim(&a, &b, width).map_or_else(unreadable, StoredPreview::Alike)
 }
@@ -276,7 +280,7 @@ fn compare(ours: &[u8], png: &[u8]) -> StoredPreview {
 fn look_of(png: &[u8]) -> Option<LookHash> {
     let (width, height) = size_of_png(png)?;
     let usual = width.max(height) <= LARGEST_PREVIEW;
-    let pixels = usual.then(|| grey(png))??;
+    let pixels = usual.then(|| decoded(png))??.grey();
     LookHash::of(&pixels, usize::try_from(width).ok()?)
 }
 
@@ -286,19 +290,31 @@ fn size_of_png(png: &[u8]) -> Option<(u32, u32)> {
     Some((reader.info().width, reader.info().height))
 }
 
-/// A PNG's pixels in grey; `None` if it is not a PNG, or not of a usual form.
-fn grey(png: &[u8]) -> Option<Vec<u8>> {
+/// A PNG's pixels, a byte a sample.
+#[derive(PartialEq)]
+struct Pixels {
+    samples: usize,
+    bytes: Vec<u8>,
+}
+
+/// A PNG's pixels; `None` if it is not a PNG, or not of a usual form.
+fn decoded(png: &[u8]) -> Option<Pixels> {
     let mut decoder = png::Decoder::new(std::io::Cursor::new(png));
     decoder.set_transformations(png::Transformations::normalize_to_color8());
     let mut reader = decoder.read_info().ok()?;
-    let mut pixels = vec![0; reader.output_buffer_size()?];
-    let frame = reader.next_frame(&mut pixels).ok()?;
-    let samples = frame.color_type.samples();
-    let mean = |pixel: &[u8]| {
-        // Ignore alpha: previews have none.
-        let colours = pixel.get(..samples.min(3)).unwrap_or(pixel);
-        let sum: usize = colours.iter().map(|value| usize::from(*value)).sum();
-        u8::try_from(sum / colours.len().max(1)).unwrap_or(u8::MAX)
-    };
-    Some(pixels.chunks_exact(samples.max(1)).map(mean).collect())
+    let mut bytes = vec![0; reader.output_buffer_size()?];
+    let frame = reader.next_frame(&mut bytes).ok()?;
+    Some(Pixels { samples: frame.color_type.samples(), bytes })
+}
+
+impl Pixels {
+    /// The mean of each pixel's colours. Alpha is ignored: previews have none.
+    fn grey(&self) -> Vec<u8> {
+        let mean = |pixel: &[u8]| {
+            let colours = pixel.get(..self.samples.min(3)).unwrap_or(pixel);
+            let sum: usize = colours.iter().map(|value| usize::from(*value)).sum();
+            u8::try_from(sum / colours.len().max(1)).unwrap_or(u8::MAX)
+        };
+        self.bytes.chunks_exact(self.samples.max(1)).map(mean).collect()
+    }
 }

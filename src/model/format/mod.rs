@@ -2,9 +2,8 @@
 //! outputs are audited.
 //!
 //! [`detect::detect`] decides the format of a tree, once; from there it is passed on. What concerns the models alone is
-//! in [`ModelFormat`]. gen404 runs one format and reads the others: those that it runs have a folder here with their
-//! records (`mesh/`) and an arm in `records.rs`, the others a snapshot of their own (`model/splat`, `model/threejs`).
-//! docs/architecture.md has the full list.
+//! in [`ModelFormat`]. Meshes have a folder here with their records (`mesh/`) and an arm in `records.rs`, the other
+//! formats a snapshot of their own (`model/splat`, `model/threejs`). docs/architecture.md has the full list.
 
 pub mod detect;
 pub mod mesh;
@@ -59,11 +58,10 @@ impl Format {
     /// Every format, the oldest first.
     pub const ALL: [Format; 3] = [Format::Splat, Format::Mesh, Format::Threejs];
 
-    /// Does gen404 run these competitions? They share one snapshot, whose neutral types have a record in each format.
-    /// The others are read, by snapshots of their own.
+    /// Does gen404 run these competitions? The others are read and checked only.
     #[must_use]
     pub fn is_run(self) -> bool {
-        matches!(self, Format::Mesh)
+        matches!(self, Format::Mesh | Format::Threejs)
     }
 
     /// Its name in `config.json` and in the output.

@@ -1,4 +1,4 @@
-//! three.js: models are modules of JavaScript. gen404 reads these competitions and does not run them.
+//! three.js: models are modules of JavaScript. what they show is drawn elsewhere (`world::views`).
 
 use super::model_format::Facts;
 use super::{DuelKeys, ModelFileError, Previewed};

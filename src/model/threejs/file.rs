@@ -16,10 +16,12 @@ use crate::model::format::Format;
 use crate::model::matrix::Matrix;
 use crate::model::prompts::PromptList;
 use crate::model::record::ParseError;
+use crate::model::refusals::Refusals;
 use crate::model::schedule::Schedule;
 use crate::model::seed::SeedFile;
 use crate::model::source_audit::SourceAudits;
 use crate::model::stage::CompetitionState;
+use crate::model::sums::Sums;
 
 /// A file of a competition of three.js modules.
 pub type ThreejsFile = FileIn<ThreejsRoundFile, ThreejsPlayerFile>;
@@ -103,6 +105,10 @@ pub enum ThreejsPlayerFile {
     Generated(Option<u32>),
     /// `pod_stats.json`
     PodStats,
+    /// `refusals.json`: ours, as for meshes
+    Refusals,
+    /// `SHA256SUMS`: ours, as for meshes
+    Sums,
     /// `duels_<left>.json`, by its full name
     Duels(String),
     /// `audit_<left>_<run>.json`, or `audit_<left>.json` before there were several runs, by its full name
@@ -125,16 +131,22 @@ impl Named for ThreejsPlayerFile {
             ThreejsPlayerFile::Generated(None) => "generated.json".into(),
             ThreejsPlayerFile::Generated(Some(repeat)) => format!("generated_{repeat}.json").into(),
             ThreejsPlayerFile::PodStats => "pod_stats.json".into(),
+            ThreejsPlayerFile::Refusals => "refusals.json".into(),
+            ThreejsPlayerFile::Sums => "SHA256SUMS".into(),
             ThreejsPlayerFile::Duels(name) | ThreejsPlayerFile::Audit(name) => name.into(),
         }
     }
 
     fn named(name: &str) -> Option<Self> {
+        if name == "SHA256SUMS" {
+            return Some(ThreejsPlayerFile::Sums);
+        }
         let stem = name.strip_suffix(".json")?;
         match stem {
             "submitted" => Some(ThreejsPlayerFile::Submitted),
             "generated" => Some(ThreejsPlayerFile::Generated(None)),
             "pod_stats" => Some(ThreejsPlayerFile::PodStats),
+            "refusals" => Some(ThreejsPlayerFile::Refusals),
             _ if is_named(stem, "duels_") => Some(ThreejsPlayerFile::Duels(name.to_owned())),
             _ if is_named(stem, "audit_") => Some(ThreejsPlayerFile::Audit(name.to_owned())),
             _ => {
@@ -160,7 +172,7 @@ impl ThreejsFile {
     }
 
     /// The limits of this kind of file.
-    fn bounds(&self) -> Bounds {
+    pub(crate) fn bounds(&self) -> Bounds {
         match self {
             ThreejsFile::Config => bounds::BY_HAND,
             ThreejsFile::State => bounds::ONE_OBJECT,
@@ -174,7 +186,10 @@ impl ThreejsFile {
             },
             ThreejsFile::Player(_, _, file) => match file {
                 ThreejsPlayerFile::PodStats => bounds::MINER_ENTRIES,
-                ThreejsPlayerFile::Submitted | ThreejsPlayerFile::Generated(_) => bounds::OUTPUTS,
+                ThreejsPlayerFile::Submitted | ThreejsPlayerFile::Generated(_) | ThreejsPlayerFile::Refusals => {
+                    bounds::OUTPUTS
+                }
+                ThreejsPlayerFile::Sums => bounds::SUMS,
                 ThreejsPlayerFile::Duels(_) | ThreejsPlayerFile::Audit(_) => bounds::DUELS,
             },
         }
@@ -220,6 +235,10 @@ pub enum ThreejsContent {
     Modules(Modules),
     /// `pod_stats.json`
     PodStats(PodRuns),
+    /// `refusals.json`
+    Refusals(Refusals),
+    /// `SHA256SUMS`
+    Sums(Sums),
     /// `duels_*.json`, `audit_*.json`
     Duels(StagedMatch),
 }
@@ -240,6 +259,8 @@ impl ThreejsContent {
             ThreejsFile::Player(_, _, file) => match file {
                 ThreejsPlayerFile::Submitted | ThreejsPlayerFile::Generated(_) => by(bytes, ThreejsContent::Modules),
                 ThreejsPlayerFile::PodStats => by(bytes, ThreejsContent::PodStats),
+                ThreejsPlayerFile::Refusals => by(bytes, ThreejsContent::Refusals),
+                ThreejsPlayerFile::Sums => by(bytes, ThreejsContent::Sums),
                 ThreejsPlayerFile::Duels(_) | ThreejsPlayerFile::Audit(_) => by(bytes, ThreejsContent::Duels),
             },
         }
@@ -275,7 +296,8 @@ mod tests {
     #[test]
     fn a_path_and_its_file_lead_to_each_other() {
         let hotkey = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
-        let names = ["submitted", "generated", "generated_12", "pod_stats", "duels_leader", "duels_submitted"];
+        let names =
+            ["submitted", "generated", "generated_12", "pod_stats", "refusals", "duels_leader", "duels_submitted"];
         let audits = ["audit_submitted", "audit_leader_3", "audit_5GrwvaEF5z_1"];
         let player = names.into_iter().chain(audits).map(|name| format!("rounds/3/{hotkey}/{name}.json"));
         let round = ThreejsRoundFile::ALL.map(|file| format!("rounds/3/{}", file.name()));

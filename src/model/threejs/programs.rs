@@ -6,6 +6,9 @@ use crate::model::file::json_file;
 use crate::model::ids::{Block, CommitSha, Hotkey, Player, RepoName};
 use crate::model::record::{Entries, record};
 
+/// The address of the owner of hotkeys: of the same form as a hotkey's.
+pub type Coldkey = Hotkey;
+
 record! {
     /// One miner's program and where its files will lie.
     pub struct ThreejsSubmission {

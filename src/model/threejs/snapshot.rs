@@ -19,11 +19,13 @@ use crate::model::limits::Budget;
 use crate::model::matrix::Matrix;
 use crate::model::prompts::PromptList;
 use crate::model::record::ParseError;
+use crate::model::refusals::Refusals;
 use crate::model::schedule::Schedule;
 use crate::model::seed::SeedFile;
 use crate::model::snapshot::{Problem, Slot, Source};
 use crate::model::source_audit::SourceAudits;
 use crate::model::stage::CompetitionState;
+use crate::model::sums::Sums;
 use crate::model::tree::{FileSet, load, put};
 
 /// The files of a competition of three.js modules.
@@ -60,6 +62,10 @@ pub struct ThreejsPlayer {
     pub generated: BTreeMap<u32, Slot<Modules>>,
     /// `pod_stats.json`
     pub pod_stats: Slot<PodRuns>,
+    /// `refusals.json`
+    pub refusals: Slot<Refusals>,
+    /// `SHA256SUMS`
+    pub sums: Slot<Sums>,
     /// `duels_*.json` by file name
     pub duels: BTreeMap<String, Slot<StagedMatch>>,
     /// `audit_*.json` by file name
@@ -146,6 +152,43 @@ impl ThreejsSnapshot {
 }
 
 impl ThreejsRound {
+    /// The broken files among those that decide a round: the single list of what must be intact. `pod_stats.json` and
+    /// `refusals.json` are not on it, because nothing depends on them.
+    #[must_use]
+    pub fn broken(&self, round: RoundNumber) -> Vec<ThreejsFile> {
+        fn broken<T>(slot: &Slot<T>) -> bool {
+            matches!(slot, Slot::Broken)
+        }
+        let own = [
+            (ThreejsRoundFile::Schedule, broken(&self.schedule)),
+            (ThreejsRoundFile::Submissions, broken(&self.submissions)),
+            (ThreejsRoundFile::Seed, broken(&self.seed)),
+            (ThreejsRoundFile::Prompts, broken(&self.prompts)),
+            (ThreejsRoundFile::Builds, broken(&self.builds)),
+            (ThreejsRoundFile::Matrix, broken(&self.matrix)),
+            (ThreejsRoundFile::AuditMatrix, broken(&self.audit_matrix)),
+            (ThreejsRoundFile::RequireAudit, broken(&self.require_audit)),
+            (ThreejsRoundFile::GenerationReports, broken(&self.generation_reports)),
+            (ThreejsRoundFile::GenerationAudits, broken(&self.generation_audits)),
+            (ThreejsRoundFile::SourceAudit, broken(&self.source_audit)),
+            (ThreejsRoundFile::Winner, broken(&self.winner)),
+        ];
+        let own = own.into_iter().map(|(file, broken)| (ThreejsFile::Round(round, file), broken));
+        let players = self.players.iter().flat_map(|(player, files)| {
+            let named = [
+                (ThreejsPlayerFile::Submitted, broken(&files.submitted)),
+                (ThreejsPlayerFile::Sums, broken(&files.sums)),
+            ];
+            let generated =
+                files.generated.iter().map(|(run, slot)| (ThreejsPlayerFile::Generated(Some(*run)), broken(slot)));
+            let duels = files.duels.iter().map(|(name, slot)| (ThreejsPlayerFile::Duels(name.clone()), broken(slot)));
+            let audits = files.audits.iter().map(|(name, slot)| (ThreejsPlayerFile::Audit(name.clone()), broken(slot)));
+            let files = named.into_iter().chain(generated).chain(duels).chain(audits);
+            files.map(|(file, broken)| (ThreejsFile::Player(round, player.clone(), file), broken)).collect::<Vec<_>>()
+        });
+        own.chain(players).filter(|(_, broken)| *broken).map(|(file, _)| file).collect()
+    }
+
     fn place(&mut self, file: ThreejsRoundFile, content: Option<Content>) {
         match file {
             ThreejsRoundFile::Schedule => put!(self.schedule, content, Content::Schedule),
@@ -172,6 +215,8 @@ impl ThreejsPlayer {
         match file {
             ThreejsPlayerFile::Submitted => put!(self.submitted, content, Content::Modules),
             ThreejsPlayerFile::PodStats => put!(self.pod_stats, content, Content::PodStats),
+            ThreejsPlayerFile::Refusals => put!(self.refusals, content, Content::Refusals),
+            ThreejsPlayerFile::Sums => put!(self.sums, content, Content::Sums),
             ThreejsPlayerFile::Generated(repeat) => {
                 let slot;
                 put!(slot, content, Content::Modules);

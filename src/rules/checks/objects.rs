@@ -50,9 +50,9 @@ pub(crate) enum Found {
 /// How a stored preview compares with our rendering.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum StoredPreview {
-    /// Byte for byte the same.
+    /// The same pixels.
     Same,
-    /// Other bytes, with this SSIM of the pixels (1.0: equal).
+    /// Other pixels, with this SSIM (1.0: equal).
     Alike(f64),
     /// It cannot be compared: another size, or not a picture.
     Other(String),
@@ -100,7 +100,7 @@ fn previews(claim: &mut Claim, stored: &Stored<'_>) {
         match preview {
             None | Some(StoredPreview::Same) => {}
             Some(StoredPreview::Alike(ssim)) => {
-                claim.warn(format!("{path}: drawn by another renderer, by its bytes: SSIM {ssim:.4} to ours"));
+                claim.warn(format!("{path}: drawn by another renderer: SSIM {ssim:.4} to ours"));
             }
             Some(StoredPreview::Other(what)) => claim.fail(format!("{path}: {what}")),
             Some(StoredPreview::Undrawable(why)) => {

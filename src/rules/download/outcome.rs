@@ -19,8 +19,11 @@ pub(crate) enum FetchOutcome {
     Stored {
         #[serde(flatten, with = "noted")]
         model: StoredObject,
-        /// Its preview.
+        /// Its preview; of a three.js module, the grid of its views.
         png: StoredObject,
+        /// Of a three.js module, its other views and their embeddings.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        more: Vec<StoredObject>,
     },
     /// Fetched, but it cannot be rendered. It is stored if it is at least a file of the competition's
     /// format.
@@ -68,6 +71,12 @@ impl FetchOutcome {
             FetchOutcome::Refused { model, .. } => model.as_ref(),
             FetchOutcome::Failed { .. } => None,
         }
+    }
+
+    /// All that is stored of it.
+    pub(crate) fn objects(&self) -> impl Iterator<Item = &StoredObject> {
+        let more = if let FetchOutcome::Stored { more, .. } = self { more.as_slice() } else { &[] };
+        self.model().into_iter().chain(self.png()).chain(more)
     }
 
     /// The stored preview.

@@ -1,10 +1,15 @@
 //! What is different in competitions of three.js modules: a chain of holders instead of the timeline, audits by duels
 //! against what was submitted and against the holder, and a judge in four stages.
 
+pub(crate) mod admission;
+pub(crate) mod builds;
 pub mod chain;
+pub(crate) mod download;
+pub(crate) mod due;
 pub mod duel;
 pub mod known;
 pub mod leader;
+pub(crate) mod opening;
 pub(crate) mod outstanding;
 pub mod prompts;
 pub mod reports;

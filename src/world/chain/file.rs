@@ -12,14 +12,17 @@
 //!       {"block": 7454900, "text": "{\"repo\": \"acme/solution\"}"},
 //!       {"block": 7454901, "hex": "0x707b22"}
 //!     ]
-//!   }
+//!   },
+//!   "owners": {"5Grw...utQY": "5FHn...94ty"},
+//!   "locked": {"5FHn...94ty": 100000000000}
 //! }
 //! ```
 //!
 //! Only `current_block` is required. `finalized_block` defaults to the current one. The time of a block that is
 //! not listed is derived from the nearest listed one, at 12 s per block; a hash must be listed. A pulse is the
 //! signature of that quicknet round, in hex. A commitment is either the text that a miner revealed with an SDK,
-//! or the stored bytes in hex, in the chain's order.
+//! or the stored bytes in hex, in the chain's order. `owners` has the owner of each registered hotkey, and `locked` what
+//! each owner has locked, in 1e-9 alpha; three.js competitions ask for them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -34,6 +37,7 @@ use crate::base::hex;
 use crate::model::beacon::{BlockHash, Pulse};
 use crate::model::ids::{Block, Hotkey};
 use crate::model::record::{Entries, parse_json};
+use crate::model::threejs::programs::Coldkey;
 
 /// Seconds from one block to the next.
 const BLOCK_SECONDS: u64 = 12;
@@ -59,6 +63,11 @@ struct Document {
     drand_pulses: Entries<u64, HexBytes>,
     #[serde(default)]
     commitments: Entries<Hotkey, Vec<Commitment>>,
+    /// The owner of each registered hotkey.
+    owners: Option<Entries<Hotkey, Coldkey>>,
+    /// What each owner has locked, in 1e-9 alpha.
+    #[serde(default)]
+    locked: Entries<Coldkey, u64>,
 }
 
 /// A commitment in one of its two forms.
@@ -168,6 +177,18 @@ impl Chain for FileChain {
         };
         let all = self.document.commitments.iter().map(|(hotkey, reveals)| (hotkey.clone(), until(reveals)));
         Ok(all.filter(|(_, reveals)| !reveals.is_empty()).collect::<BTreeMap<_, _>>())
+    }
+
+    fn owner(&self, _: Block, hotkey: &Hotkey) -> Result<Option<Coldkey>> {
+        let owners = self.document.owners.as_ref().ok_or_else(|| {
+            let unknown = Error::file(&self.path, "owners is missing: who owns a hotkey is not known");
+            unknown.hint("add it, or set [miners] required_lock_alpha = 0 to admit every submission")
+        })?;
+        Ok(owners.get(hotkey).cloned())
+    }
+
+    fn locked(&self, _: Block, owner: &Coldkey) -> Result<u64> {
+        Ok(self.document.locked.get(owner).copied().unwrap_or_default())
     }
 
     fn drand_pulse(&self, round: u64) -> Result<Option<Pulse>> {

@@ -82,6 +82,26 @@ pub fn hotkey_of(netuid: u16, key: &[u8]) -> Result<Hotkey, KeyFault> {
     Ok(Hotkey::from_account(account))
 }
 
+/// The key of a hotkey's number on a subnet in `SubtensorModule.Uids` (Identity, Blake2_128Concat): there while the hotkey
+/// is registered.
+#[must_use]
+pub fn uid(netuid: u16, hotkey: &[u8; 32]) -> Vec<u8> {
+    let mut key = item("SubtensorModule", "Uids");
+    key.extend_from_slice(&netuid.to_le_bytes());
+    key.extend_from_slice(&Blake2b::<U16>::digest(hotkey));
+    key.extend_from_slice(hotkey);
+    key
+}
+
+/// The key of a hotkey's owner in `SubtensorModule.Owner` (Blake2_128Concat).
+#[must_use]
+pub fn owner(hotkey: &[u8; 32]) -> Vec<u8> {
+    let mut key = item("SubtensorModule", "Owner");
+    key.extend_from_slice(&Blake2b::<U16>::digest(hotkey));
+    key.extend_from_slice(hotkey);
+    key
+}
+
 /// The key of `Timestamp.Now`: u64, milliseconds.
 #[must_use]
 pub fn timestamp() -> Vec<u8> {

@@ -4,8 +4,9 @@
 
 use crate::base::error::Result;
 use crate::model::beacon::{BlockHash, Pulse};
-use crate::model::ids::Block;
+use crate::model::ids::{Block, Hotkey};
 pub use crate::model::reveal::{Reveal, Reveals};
+use crate::model::threejs::programs::Coldkey;
 
 pub mod endpoints;
 pub(crate) mod file;
@@ -80,6 +81,18 @@ pub trait Chain: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// The chain cannot be read, or no longer knows the state of that block.
     fn reveals(&self, at: Block) -> Result<Reveals>;
+
+    /// The owner of a hotkey by the end of a finalized block; `None` if the hotkey is not registered on the subnet.
+    ///
+    /// # Errors
+    /// The chain cannot be read, or no longer knows the state of that block.
+    fn owner(&self, at: Block, hotkey: &Hotkey) -> Result<Option<Coldkey>>;
+
+    /// What an owner has locked on the subnet by the end of a finalized block, in 1e-9 alpha.
+    ///
+    /// # Errors
+    /// The chain cannot be read, or no longer knows the state of that block.
+    fn locked(&self, at: Block, owner: &Coldkey) -> Result<u64>;
 
     /// A drand quicknet round, not verified; `None` if the chain does not have it (yet, or any more).
     ///

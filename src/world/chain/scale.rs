@@ -1,7 +1,7 @@
 //! Values as the chain stores them (SCALE), in both directions: the driver decodes them, a stand-in node
 //! encodes them.
 
-use parity_scale_codec::{DecodeAll as _, Encode as _};
+use parity_scale_codec::{Decode as _, DecodeAll as _, Encode as _};
 
 use super::Reveal;
 use crate::model::beacon::Pulse;
@@ -17,6 +17,8 @@ pub enum ScaleError {
     Time(parity_scale_codec::Error),
     #[error("not a drand pulse: {0}")]
     Pulse(parity_scale_codec::Error),
+    #[error("not a lock: {0}")]
+    Lock(parity_scale_codec::Error),
     #[error("the pulse of drand round {stored} instead of {round}")]
     OtherRound { stored: u64, round: u64 },
 }
@@ -73,6 +75,16 @@ pub fn encode_pulse(pulse: &Pulse, randomness: &[u8]) -> Vec<u8> {
     (pulse.round, randomness, &pulse.signature).encode()
 }
 
+/// Decodes the answer of `StakeInfoRuntimeApi.get_coldkey_lock`: what is locked, in 1e-9 alpha; 0 without a lock. A lock
+/// is a record whose first field is the locked amount; what follows it is not needed.
+///
+/// # Errors
+/// The bytes are neither nothing nor a lock.
+pub fn decode_locked(value: &[u8]) -> Result<u64, ScaleError> {
+    let locked = Option::<u64>::decode(&mut &*value).map_err(ScaleError::Lock)?;
+    Ok(locked.unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,6 +102,13 @@ mod tests {
         let value = encode_pulse(&pulse, &[2; 32]);
         assert_eq!(decode_pulse(&value, 9), Ok(pulse));
         assert!(decode_pulse(&value, 10).is_err());
+    }
+
+    #[test]
+    fn a_lock_begins_with_its_amount() {
+        let lock = [&[1][..], &100_000_000_000u64.to_le_bytes(), &[7; 24]].concat();
+        assert_eq!((decode_locked(&lock), decode_locked(&[0])), (Ok(100_000_000_000), Ok(0)));
+        assert!(decode_locked(&[]).is_err() && decode_locked(&lock[..5]).is_err() && decode_locked(&[2]).is_err());
     }
 
     #[test]

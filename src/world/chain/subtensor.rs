@@ -19,7 +19,8 @@ use crate::base::error::{Error, Result};
 use crate::base::hex;
 use crate::base::text::counted;
 use crate::model::beacon::{BlockHash, Pulse};
-use crate::model::ids::Block;
+use crate::model::ids::{Block, Hotkey};
+use crate::model::threejs::programs::Coldkey;
 use crate::world::http::Client;
 
 /// A node returns at most this many keys per page.
@@ -302,6 +303,11 @@ impl Subtensor {
     }
 }
 
+/// The account behind an address.
+fn account_of(address: &Hotkey) -> Result<[u8; 32]> {
+    address.account().ok_or_else(|| Error::failed(format!("{address}: not the address of an account")))
+}
+
 /// Joins the errors of several endpoints.
 fn no_answer(errors: &[Error]) -> Error {
     let one = errors.len() == 1;
@@ -385,6 +391,33 @@ impl Chain for Subtensor {
                 }
             }
             Ok(reveals)
+        })
+    }
+
+    fn owner(&self, at: Block, hotkey: &Hotkey) -> Result<Option<Coldkey>> {
+        let (hash, account) = (self.hash_of(at)?, account_of(hotkey)?);
+        self.on_endpoints(|endpoint| {
+            if self.storage(endpoint, &keys::uid(self.netuid, &account), hash)?.is_none() {
+                return Ok(None);
+            }
+            let nonsense = |why: &str| Fault::nonsense("state_getStorage", endpoint, format!("{hotkey}: {why}"));
+            let value = self.storage(endpoint, &keys::owner(&account), hash)?;
+            let value = value.ok_or_else(|| nonsense("registered, but without an owner"))?;
+            let owner: [u8; 32] = value.try_into().map_err(|_| nonsense("an owner that is not 32 bytes"))?;
+            Ok(Some(Hotkey::from_account(&owner)))
+        })
+    }
+
+    fn locked(&self, at: Block, owner: &Coldkey) -> Result<u64> {
+        const METHOD: &str = "state_call";
+        let (hash, account) = (self.hash_of(at)?, account_of(owner)?);
+        let asked = [account.as_slice(), &self.netuid.to_le_bytes()].concat();
+        let params = json!(["StakeInfoRuntimeApi_get_coldkey_lock", hex::encode_0x(&asked), hash.to_string()]);
+        self.on_endpoints(|endpoint| {
+            let nonsense = |why: &dyn std::fmt::Display| Fault::nonsense(METHOD, endpoint, why);
+            let value: String = self.rpc.call(endpoint, METHOD, &params)?;
+            let value = hex::decode(&value).map_err(|why| nonsense(&why))?;
+            scale::decode_locked(&value).map_err(|why| nonsense(&why))
         })
     }
 

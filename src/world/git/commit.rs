@@ -12,7 +12,7 @@ use super::index::IndexLock;
 use super::walk::Walker;
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::files;
-use crate::model::file::FileKind;
+use crate::model::file_path::FilePath;
 
 impl Git {
     /// Commits exactly these files, as they are on disk, on top of what is checked out, and updates their
@@ -23,7 +23,7 @@ impl Git {
     /// # Errors
     /// The checkout is in no state to commit in, someone else committed in between, or git's files cannot be
     /// written.
-    pub fn commit(&self, files: &[FileKind], message: &str) -> Result<Option<String>> {
+    pub fn commit(&self, files: &[FilePath], message: &str) -> Result<Option<String>> {
         let what = || self.cannot("commit");
         if files.is_empty() {
             return Ok(None);
@@ -39,12 +39,12 @@ impl Git {
         let mut editor = repo.edit_tree(base).failed(what)?;
         let mut blobs = Vec::new();
         for file in files {
-            let path = file.path();
-            let bytes = files::read_below(&self.root, Path::new(&path), file.largest())?;
-            let bytes = bytes.ok_or_else(|| Error::file(&self.root.join(&path), "missing"))?;
+            let path = file.as_str();
+            let bytes = files::read_below(&self.root, Path::new(path), file.largest())?;
+            let bytes = bytes.ok_or_else(|| Error::file(&self.root.join(path), "missing"))?;
             let blob = repo.write_blob(bytes).failed(what)?.detach();
-            editor.upsert(path.as_str(), EntryKind::Blob, blob).failed(what)?;
-            blobs.push((path, blob));
+            editor.upsert(path, EntryKind::Blob, blob).failed(what)?;
+            blobs.push((path.to_owned(), blob));
         }
         let tree = editor.write().failed(what)?.detach();
         let mut index = self.index_for(&repo, tree)?;

@@ -17,7 +17,7 @@ use gix::index::entry::{Flags, Mode, Stage, Stat};
 use super::Git;
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::files::{self, Readers};
-use crate::model::file::FileKind;
+use crate::model::file_path::FilePath;
 
 /// How long someone else's lock is waited for. Most git commands hold it for less.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -216,7 +216,7 @@ impl Git {
         }
         let left_out = |entry: &&gix::index::Entry| {
             let path = entry.path(index).to_str().ok();
-            let ours = path.filter(|path| FileKind::of_path(path).is_some());
+            let ours = path.filter(|path| FilePath::of(path).is_some());
             entry.flags.contains(Flags::SKIP_WORKTREE) && ours.is_some_and(|path| !self.root.join(path).exists())
         };
         if index.is_sparse() || index.entries().iter().any(|entry| left_out(&entry)) {

@@ -205,6 +205,12 @@ impl Judged<'_> {
             .before
             .is_some_and(|stand| stand.stage == "generating" && round.is_none_or(|round| round == stand.round));
         let at_work = path.ends_with("/generations.json") && generating;
+        // gen404 may record them before the window's end, and once more at its end.
+        let opening =
+            self.before.is_some_and(|stand| stand.stage == "open" && round.is_none_or(|round| round == stand.round));
+        if self.format == Format::Threejs && path.ends_with("/submissions.json") && opening && after.is_some() {
+            return Vec::new();
+        }
         match (before, after) {
             (None, _) => Vec::new(),
             (Some(Kept::List(old)), after) => {
@@ -368,6 +374,8 @@ fn writing_stages(format: Format, path: &str) -> Option<&'static [&'static str]>
         ("submissions.json" | "seed.json" | "prompts.txt", ..) => Some(&["open"]),
         ("builds.json", ..) => Some(&["miner_generation", "downloading", "duels"]),
         ("submitted.json", ..) => Some(&["downloading"]),
+        // gen404's own, beside what is fetched or made again.
+        ("SHA256SUMS" | "refusals.json", ..) => Some(&["miner_generation", "downloading", "duels"]),
         // The service that runs programs stops when the stage changes, and may write once more.
         ("pod_stats.json", ..) => None,
         ("winner.json", ..) => Some(&["duels", "open"]),

@@ -133,11 +133,19 @@ fn of_threejs(content: &ThreejsContent, file: &ThreejsFile) -> Kept {
         }
         ThreejsContent::Modules(modules) => {
             let submitted = matches!(file, ThreejsFile::Player(_, _, ThreejsPlayerFile::Submitted));
-            let until = |module: &Module| if submitted || module.js.is_some() { Until::Written } else { Until::Played };
+            let until = |module: &Module| match module {
+                // It may be fetched again until the duels begin.
+                module if submitted && module.views.is_none() => Until::Used,
+                module if submitted || module.js.is_some() => Until::Written,
+                _ => Until::Played,
+            };
             Kept::Entries(modules.iter().map(|(stem, module)| entry(stem, module, until(module))).collect())
         }
         ThreejsContent::PodStats(runs) => {
             Kept::Entries(runs.iter().map(|(key, run)| entry(key, run, until_stopped(run))).collect())
+        }
+        ThreejsContent::Sums(sums) => {
+            Kept::Entries(sums.0.iter().map(|(path, sum)| entry(path, sum, Until::Written)).collect())
         }
         ThreejsContent::GenerationReports(reports) => Kept::Entries(reports.values().flat_map(of_report).collect()),
         ThreejsContent::SourceAudit(sources) => {
@@ -149,7 +157,10 @@ fn of_threejs(content: &ThreejsContent, file: &ThreejsFile) -> Kept {
         | ThreejsContent::Winner(_)
         | ThreejsContent::Duels(_) => Kept::Fixed,
         ThreejsContent::Prompts(_) if matches!(file, ThreejsFile::Round(..)) => Kept::Fixed,
-        ThreejsContent::Prompts(_) | ThreejsContent::Config(_) | ThreejsContent::State(_) => Kept::Free,
+        ThreejsContent::Prompts(_)
+        | ThreejsContent::Config(_)
+        | ThreejsContent::State(_)
+        | ThreejsContent::Refusals(_) => Kept::Free,
     }
 }
 

@@ -17,6 +17,8 @@ use super::rgb::decode;
 use super::settings::DistanceSettings;
 use super::{Distance, NotMeasured, Picture};
 use crate::base::error::{Context as _, Error, Result};
+use crate::world::embeddings::{Embedder, normalised};
+use crate::world::stop::Stop;
 
 /// An embedding, or why there is none.
 pub type Embedded = std::result::Result<Vec<f32>, NotMeasured>;
@@ -111,6 +113,18 @@ impl Distance for Dinov3 {
             None => Err(picture.fault("not looked at")),
         };
         pairs.iter().map(|(a, b)| apart(&of(a)?, &of(b)?)).collect()
+    }
+}
+
+impl Embedder for Dinov3 {
+    fn name(&self) -> &'static str {
+        "dinov3"
+    }
+
+    fn embed(&self, pictures: &[&[u8]], _: &Stop) -> Result<Vec<Vec<f32>>> {
+        let pictures: Vec<Picture<'_>> = pictures.iter().map(|png| Picture { url: "a view", png }).collect();
+        let embedded = Dinov3::embed(self, &pictures).into_iter();
+        embedded.map(|vector| vector.map(normalised).map_err(Error::failed)).collect()
     }
 }
 
