@@ -157,8 +157,9 @@ mod tests {
             assert_eq!(read(&bytes[..cut]), None, "{cut}");
         }
         let mut damaged = bytes;
-        damaged[200] ^= 1;
-        assert_ne!(read(&damaged), Some(arrays));
+        // Within the first vector.
+        damaged[170] ^= 1;
+        assert_eq!(read(&damaged), None);
     }
 
     #[test]
