@@ -36,12 +36,12 @@ def saver(root):
     return save
 
 
-def _round(root, stage, miners, prompts, cdn):
+def _round(root, stage, miners, prompts, cdn, **settings):
     """What every round has, whatever its stage."""
     save = saver(root)
     save("config.json", dict(name="bench", description="", first_evaluation_date="2026-03-02", last_competition_date="2026-06-30",
          round_start_time="08:00:00", generation_stage_minutes=120, finalization_buffer_hours=1.0, win_margin=0.05, weight_decay=0.05,
-         weight_floor=0.1, prompts_per_round=len(prompts), carryover_prompts=0, round_duration_days=1))
+         weight_floor=0.1, prompts_per_round=len(prompts), carryover_prompts=0, round_duration_days=1, **settings))
     save("state.json", dict(current_round=0, stage=stage, next_stage_eta=None))
     save("leader.json", [dict(hotkey=hotkey(LEADER), repo="leader/one", commit="f" * 40, docker="image", weight=1.0, effective_block=0)])
     save("rounds/0/schedule.json", dict(earliest_reveal_block=1, latest_reveal_block=2, generation_deadline_block=DEADLINE))
@@ -72,6 +72,23 @@ def to_duel(root, miners, prompts):
         save(f"rounds/0/{player}/SHA256SUMS", "\n".join(f"{sha(player + file)}  {file}" for file in files))
 
     outputs("leader", "generated")
+    for n in range(miners):
+        outputs(hotkey(n), "submitted")
+
+
+def to_duel_in_stages(root, miners, prompts, views):
+    """A round of three.js modules whose views are at `views`, ready for `duel`."""
+    stems = sorted(sha(str(n)) for n in range(prompts))
+    save = _round(root, "duels", miners, stems, lambda n: "https://x.example.org", audit_repeats=3)
+    save("rounds/0/builds.json", {hotkey(n): dict(repo=f"m/{n}", commit=f"{n:040}", revealed_at_block=2, tag="t", status="success",
+         docker_image="image") for n in range(miners)})
+
+    def outputs(player, kind):
+        base = f"{views}/rounds/0/{player}/{kind}"
+        save(f"rounds/0/{player}/{kind}.json", {stem: dict(js=f"{base}/{stem}.js", views=f"{base}/{stem}", failure_reason=None, size=1)
+             for stem in stems})
+
+    outputs("leader", "generated_1")
     for n in range(miners):
         outputs(hotkey(n), "submitted")
 

@@ -34,7 +34,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &JudgeOneArgs, report: &mut Re
 }
 
 fn say(left_first: &Answer, right_first: &Answer, report: &mut Report) {
-    let (winner, issues) = by_answers(&left_first.penalties, &right_first.penalties);
+    let (winner, issues) = by_answers(&left_first.said, &right_first.said);
     report.say(format!("left first:  {}", left_first.raw));
     report.say(format!("right first: {}", right_first.raw));
     report.say(format!("winner: {}", winner.as_str()));

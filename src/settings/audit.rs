@@ -46,6 +46,53 @@ pub struct AuditSettings {
     pub pod_median_seconds: f64,
     /// Prompts between two writes of the files.
     pub save_every: usize,
+    /// Programs that generate whole batches.
+    pub batch: BatchSettings,
+}
+
+/// `[audit.batch]`: how programs that generate whole batches are run (three.js).
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BatchSettings {
+    /// Seconds from a pod's start until its program must take a batch.
+    pub warm_up_seconds: f64,
+    /// Seconds that a batch may take.
+    pub seconds: f64,
+    /// Seconds between two looks at a batch.
+    pub poll_seconds: f64,
+    /// Looks in a row without an answer after which a pod is lost.
+    pub misses: u32,
+    /// Attempts at handing over a batch, and at fetching its results.
+    pub attempts: u32,
+    /// Seconds after the first failed attempt; doubled each time.
+    pub pause_seconds: f64,
+}
+
+impl Default for BatchSettings {
+    fn default() -> Self {
+        BatchSettings {
+            warm_up_seconds: 12_600.0,
+            seconds: 3600.0,
+            poll_seconds: 10.0,
+            misses: 18,
+            attempts: 5,
+            pause_seconds: 2.0,
+        }
+    }
+}
+
+impl BatchSettings {
+    fn check(&self) -> Result<(), SettingError> {
+        let BatchSettings { warm_up_seconds, seconds, poll_seconds, pause_seconds, misses, attempts } = *self;
+        let times = [
+            ("warm_up_seconds", warm_up_seconds),
+            ("seconds", seconds),
+            ("poll_seconds", poll_seconds),
+            ("pause_seconds", pause_seconds),
+        ];
+        check_seconds("audit.batch", 0.0, &times)?;
+        check_counts("audit.batch", 1..=1024, &[("misses", misses.into()), ("attempts", attempts.into())])
+    }
 }
 
 impl Default for AuditSettings {
@@ -69,6 +116,7 @@ impl Default for AuditSettings {
             pod_window: window,
             pod_median_seconds: median_seconds,
             save_every: 12,
+            batch: BatchSettings::default(),
         }
     }
 }
@@ -89,6 +137,7 @@ impl AuditSettings {
             ("pod_median_seconds", self.pod_median_seconds),
         ];
         check_seconds("audit", 0.0, &seconds)?;
+        self.batch.check()?;
         let counts = [
             ("miners", self.miners),
             ("pods", self.pods),

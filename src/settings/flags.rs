@@ -186,7 +186,7 @@ pub(crate) fn judge_settings_by(settings: &JudgeSettings, args: &JudgeArgs, env:
     let mut settings = settings.clone();
     let from_env = env("OPENAI_BASE_URL").filter(|value| !value.trim().is_empty());
     settings.base_url = args.judge_url.clone().or(from_env).or(settings.base_url);
-    settings.model = args.model.clone().unwrap_or(settings.model);
+    settings.model = args.model.clone().or(settings.model);
     settings.question = args.question.clone().or(settings.question);
     settings.inline_images |= args.inline_images;
     settings

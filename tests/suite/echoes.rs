@@ -275,7 +275,7 @@ fn providers_of_pods_keep_our_keys() {
     let (timeout, pause) = (Duration::from_secs(10), Duration::from_millis(1));
     let policy = ApiPolicy { attempts: 1, timeout, pause, patience: Duration::from_millis(5), ..ApiPolicy::default() };
     let name = PodName::new(RoundNumber(3), &Player::Leader, "ab12", 0);
-    let order = PodOrder { name, player: Player::Leader, image: "ghcr.io/a/b:c".to_owned() };
+    let order = PodOrder { name, player: Player::Leader, image: "ghcr.io/a/b:c".to_owned(), hardware: Default::default() };
     for (what, url) in every_echo(&[400, 401, 402, 500, 200]) {
         for kind in crate::cloud::KINDS {
             let keys = kind.keys(SECRET).into_iter().map(|(name, _)| (name, SECRET.to_owned())).collect();

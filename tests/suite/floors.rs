@@ -3,7 +3,8 @@
 use std::path::Path;
 
 /// The crates beneath the lowest floor, and what each may use of ours: its Cargo.toml says so.
-const CRATES: [(&str, &[&str]); 3] = [("blanks", &[]), ("python-json", &[]), ("preview", &["gen404-python-json"])];
+const CRATES: [(&str, &[&str]); 4] =
+    [("blanks", &[]), ("python-json", &[]), ("zip", &[]), ("preview", &["gen404-python-json"])];
 
 /// What a pure function has no use for.
 const IMPURE: [&str; 9] = [

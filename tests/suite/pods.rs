@@ -33,7 +33,7 @@ fn open(cloud: &Cloud) -> Box<dyn Provider> {
 
 fn order(number: usize) -> PodOrder {
     let name = PodName::new(RoundNumber(3), &Player::Leader, "ab12", number);
-    PodOrder { name, player: Player::Leader, image: "ghcr.io/a/b:c".to_owned() }
+    PodOrder { name, player: Player::Leader, image: "ghcr.io/a/b:c".to_owned(), hardware: Default::default() }
 }
 
 fn pod(deployed: Deployed) -> PodId {

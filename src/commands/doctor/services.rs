@@ -19,7 +19,7 @@ use crate::world::chain::settings::Clock;
 use crate::world::distance::settings::DistanceDriver;
 use crate::world::judge::settings::JudgeSettings;
 use crate::world::pods::settings::ProviderName;
-use crate::world::pods::{PodName, PodOrder};
+use crate::world::pods::{Hardware, PodName, PodOrder};
 use crate::world::probe::{PATIENCE, Probed};
 use crate::world::render::RenderService;
 use crate::world::stop::Stop;
@@ -215,7 +215,7 @@ impl Desk {
         };
         let name = PodName::new(RoundNumber(0), &Player::Leader, "doct", 0);
         let image = self.image.clone().unwrap_or_else(|| "leader:doctor".to_owned());
-        let probed = provider.probe(&PodOrder { name, player: Player::Leader, image });
+        let probed = provider.probe(&PodOrder { name, player: Player::Leader, image, hardware: Hardware::AsSet });
         match (probed, &self.image) {
             // It may have been the made-up image that the provider did not take.
             (Err(error), None) => {
@@ -246,7 +246,7 @@ impl Desk {
             Ok(judge) => judge,
             Err(error) => return vec![Finding::fail("judge", &error)],
         };
-        let model = &self.config.judge.model;
+        let model = self.config.judge.model();
         let listed = match self.lists_model() {
             Ok(None) => Finding::ok(MODELS, "the server lists no models"),
             Ok(Some((true, count))) => Finding::ok(MODELS, format!("{model} is one of {count} that are listed")),

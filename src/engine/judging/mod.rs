@@ -1,6 +1,6 @@
 //! Playing a tournament: calls by urgency, results in the tournament's order.
 
-mod call_queue;
+pub(crate) mod call_queue;
 mod play;
 mod round;
 pub(crate) mod session;

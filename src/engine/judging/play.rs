@@ -1,14 +1,14 @@
 //! Plays the tournament: opens matches once they are known to be needed, hands them the judge's answers, and records
 //! complete ones in the tournament's order, whichever finished first.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
 
 use super::super::context::Context;
-use super::call_queue::{CallQueue, Closing, Returned, sync, work};
+use super::call_queue::{CallQueue, Closing, FailedInARow, sync, work};
 use super::round::{DuelRound, Task};
 use super::standings::{Ending, show};
 use crate::base::error::{Error, Kind, Result};
@@ -17,6 +17,7 @@ use crate::engine::runs::limits::calls_are_over;
 use crate::engine::runs::record::manner;
 use crate::model::file::{FileKind, PlayerFile, RepoFile as _, RoundFile, answers_name};
 use crate::model::file_path::FilePath;
+use crate::model::ids::Seed;
 use crate::model::matrix::Matrix;
 use crate::model::require_audit::AuditRequests;
 use crate::model::snapshot::Source as _;
@@ -27,21 +28,21 @@ use crate::rules::results::{declare_winner, match_line, matrix_line, record, req
 use crate::rules::shard::Shard;
 use crate::rules::tournament::{Field, Pair, replay};
 use crate::ui::{Bar, Report};
-use crate::world::judge::Bench;
-
-/// The judge counts as down after at least this many failed calls in a row, from this many matches. Several matches are
-/// required because all calls of one match fail if a miner's images cannot be fetched.
-const DOWN: (usize, usize) = (4, 3);
+use crate::world::judge::{Bench, ShownAnswer};
 
 /// How often a waiting run checks for a stop signal.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// The open calls of a tournament, and one that has come back.
+type Calls = CallQueue<Pair, Task>;
+type Returned = super::call_queue::Returned<Task, InquiryAnswer>;
 
 /// A tournament in progress.
 pub(crate) struct Play<'a> {
     context: &'a Context<'a>,
     report: &'a mut Report,
     bench: &'a Bench,
-    queue: CallQueue,
+    queue: Calls,
     shard: Shard,
     round: DuelRound,
     /// The tournament with all known results, including those not recorded yet.
@@ -52,8 +53,7 @@ pub(crate) struct Play<'a> {
     failed: BTreeMap<Pair, Error>,
     /// Calls that have not returned yet.
     open: usize,
-    /// The matches of the calls that have failed since the last answer.
-    failures: Vec<Pair>,
+    failures: FailedInARow<Pair>,
     down: bool,
     stopped: bool,
     /// The limit of the judge's calls is reached.
@@ -72,7 +72,7 @@ impl<'a> Play<'a> {
             context,
             report,
             bench,
-            queue: CallQueue::default(),
+            queue: Calls::default(),
             shard,
             known: round.field()?,
             round,
@@ -80,7 +80,7 @@ impl<'a> Play<'a> {
             complete: HashMap::new(),
             failed: BTreeMap::new(),
             open: 0,
-            failures: Vec::new(),
+            failures: FailedInARow::default(),
             down: false,
             stopped: false,
             limited: false,
@@ -97,7 +97,7 @@ impl<'a> Play<'a> {
             let ((returned, returns), (counted, counts)) = (unbounded(), unbounded());
             for _ in 0..concurrency {
                 let (returned, queue) = (returned.clone(), &queue);
-                scope.spawn(move || work(queue, bench, seed, &returned));
+                scope.spawn(move || work(queue, &returned, |task: &Task| answer(bench, seed, task)));
             }
             scope.spawn(move || sync(&bench.journal, &returns, &counted));
             drop(returned);
@@ -108,7 +108,7 @@ impl<'a> Play<'a> {
         self.conclude()
     }
 
-    fn play(&mut self, queue: &CallQueue, counts: &Receiver<Returned>, concurrency: usize, bar: &Bar) -> Result<()> {
+    fn play(&mut self, queue: &Calls, counts: &Receiver<Returned>, concurrency: usize, bar: &Bar) -> Result<()> {
         self.open_matches(queue, bar);
         self.record(true, Some(bar))?;
         while self.open > 0 {
@@ -137,7 +137,7 @@ impl<'a> Play<'a> {
     }
 
     /// Starts no more calls. Those in flight are already paid for, so they get a moment to return.
-    fn stop(&mut self, queue: &CallQueue, bar: &Bar) {
+    fn stop(&mut self, queue: &Calls, bar: &Bar) {
         self.stopped = true;
         let withdrawn = queue.withdraw_all();
         self.open -= withdrawn;
@@ -146,7 +146,7 @@ impl<'a> Play<'a> {
     }
 
     /// Opens the matches that are known to be needed so far.
-    fn open_matches(&mut self, queue: &CallQueue, bar: &Bar) {
+    fn open_matches(&mut self, queue: &Calls, bar: &Bar) {
         loop {
             let pairings = pairings(&self.known);
             let mut wanted: Vec<Pair> = pairings.required.into_iter().chain(pairings.exploratory).collect();
@@ -165,7 +165,7 @@ impl<'a> Play<'a> {
     }
 
     /// Opens a match. Returns whether it is decided without the judge.
-    fn open_match(&mut self, queue: &CallQueue, bar: &Bar, pair: &Pair) -> bool {
+    fn open_match(&mut self, queue: &Calls, bar: &Bar, pair: &Pair) -> bool {
         let playing = self.round.begin(pair);
         let inquiries = playing.inquiries();
         let task = |inquiry: &Inquiry| Task {
@@ -182,7 +182,7 @@ impl<'a> Play<'a> {
         self.matches.insert(pair.clone(), playing);
         self.open += calls.len();
         bar.extend(calls.len() as u64);
-        queue.add(pair.clone(), calls);
+        queue.add(pair, calls.into_iter().map(|call| (0, call)));
         false
     }
 
@@ -199,7 +199,7 @@ impl<'a> Play<'a> {
     /// Takes a returned call. Returns whether it completed a match or made it fail.
     fn take(
         &mut self,
-        queue: &CallQueue,
+        queue: &Calls,
         bar: &Bar,
         task: Task,
         outcome: Result<InquiryAnswer>,
@@ -227,8 +227,7 @@ impl<'a> Play<'a> {
             Err(error) if error.kind() != Kind::Outside => Err(error),
             Err(error) => {
                 let mut withdrawn = queue.withdraw(&task.pair);
-                self.failures.push(task.pair.clone());
-                if self.is_down(concurrency) {
+                if self.failures.add(task.pair.clone(), concurrency) {
                     self.down = true;
                     withdrawn += queue.withdraw_all();
                 }
@@ -241,13 +240,7 @@ impl<'a> Play<'a> {
         }
     }
 
-    fn is_down(&self, concurrency: usize) -> bool {
-        let (calls, matches) = DOWN;
-        let failed: BTreeSet<_> = self.failures.iter().collect();
-        self.failures.len() >= calls.max(concurrency) && failed.len() >= matches
-    }
-
-    fn note(&self, queue: &CallQueue, bar: &Bar) {
+    fn note(&self, queue: &Calls, bar: &Bar) {
         let (done, all) = (self.known.matrix.0.len(), self.known.matrix.0.len() + self.matches.len());
         let (in_flight, faults) = (queue.in_flight(), self.bench.judge.faults());
         bar.note(&format!("{done}/{all} matches, {in_flight} calls in flight, {faults} faults"));
@@ -382,4 +375,10 @@ impl<'a> Play<'a> {
         let kept = "all answers so far are kept: run `gen404 duel` again to continue";
         given_up.because(error).hint("`gen404 doctor --stage duel` asks the judge").hint(kept)
     }
+}
+
+/// Makes a call.
+fn answer(bench: &Bench, seed: Seed, task: &Task) -> Result<InquiryAnswer> {
+    let ShownAnswer { answer, images } = bench.answer(seed, &task.images)?;
+    Ok(InquiryAnswer { penalties: answer.said, origin: answer.origin, images })
 }

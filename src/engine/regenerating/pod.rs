@@ -16,7 +16,7 @@ use crate::settings::audit::AuditSettings;
 use crate::world::http::shown_url;
 use crate::world::pods::lease::{Keeper, Lease, Rented};
 use crate::world::pods::program::{Health, Program};
-use crate::world::pods::{Endpoint, PodName, PodOrder, PodState};
+use crate::world::pods::{Endpoint, Hardware, PodName, PodOrder, PodState};
 use crate::world::usage::Service;
 
 /// A pod is given up after this many lost requests in a row.
@@ -76,7 +76,7 @@ impl Pod<'_> {
     /// Runs the pod to its end, and calls `ready` when its program takes prompts.
     pub(crate) fn run(&self, ready: impl Fn()) -> PodExit {
         let name = PodName::new(self.run.round, &self.job.player, &self.run.run, self.number);
-        let order = PodOrder { name, player: self.job.player.clone(), image: self.job.image.clone() };
+        let order = PodOrder { name, player: self.job.player.clone(), image: self.job.image.clone(), hardware: Hardware::AsSet };
         let lease = match self.keeper.rent(&order) {
             Ok(Rented::Pod(lease)) => lease,
             Ok(Rented::NoCapacity(why)) => return PodExit::NoCapacity(why),

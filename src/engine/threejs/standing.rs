@@ -1,11 +1,12 @@
 //! Where a competition of three.js modules stands.
 
-use crate::base::error::Result;
+use crate::base::error::{Error, Result};
 use crate::engine::context::Context;
 use crate::model::ids::RoundNumber;
+use crate::model::snapshot::Slot;
 use crate::model::stage::CompetitionState;
 use crate::model::threejs::config::ThreejsConfig;
-use crate::model::threejs::file::ThreejsFile;
+use crate::model::threejs::file::{ThreejsFile, ThreejsRoundFile};
 use crate::model::threejs::snapshot::{ThreejsRound, ThreejsSnapshot};
 use crate::rules::threejs::due::ThreejsWork;
 
@@ -23,6 +24,18 @@ impl ThreejsStanding {
     pub(crate) fn work(&self) -> ThreejsWork<'_> {
         let (win_margin, audit_repeats) = (self.config.settings.win_margin, self.config.audit_repeats);
         ThreejsWork { files: &self.files, win_margin, audit_repeats }
+    }
+
+    /// A required file of the round, by its contents.
+    ///
+    /// # Errors
+    /// It is missing or does not parse.
+    pub(crate) fn need<'s, T>(&self, slot: &'s Slot<T>, file: ThreejsRoundFile) -> Result<&'s T> {
+        slot.get().ok_or_else(|| {
+            let path = ThreejsFile::Round(self.state.current_round, file).path();
+            let what = if slot.is_missing() { "missing" } else { "does not parse" };
+            Error::failed(format!("{path}: {what}")).hint("`gen404 verify` says more")
+        })
     }
 }
 

@@ -283,7 +283,7 @@ impl RoundJudge<'_> {
         let mut answers = Vec::new();
         for order in both_orders(&images) {
             match self.bench.answer(duel.seed, &order) {
-                Ok(shown) => answers.push(shown.answer.penalties),
+                Ok(shown) => answers.push(shown.answer.said),
                 Err(error) if matches!(error.kind(), Kind::Outside | Kind::Limit) => {
                     let why = [&[error.to_string()][..], error.hints()].concat().join("; ");
                     self.failed(&why);

@@ -267,6 +267,7 @@ record! {
 
 record! {
     /// All keys that a detail can have.
+    #[derive(Default)]
     pub struct DetailKeys [exact] {
         /// Why no judge was asked.
         pub reason [optional]: Option<String>,
@@ -316,6 +317,30 @@ pub struct Stages<'a> {
 }
 
 impl Detail {
+    /// Of a duel that no judge was asked about.
+    #[must_use]
+    pub fn unjudged(reason: &str) -> Detail {
+        Detail(DetailKeys { reason: Some(reason.to_owned()), ..DetailKeys::default() })
+    }
+
+    /// Of a duel that stage 1 decided.
+    #[must_use]
+    pub fn by_first_stage(s1: Stage1, decided_by: String, issues: String) -> Detail {
+        let (s1, decided_by, issues) = (Some(s1), Some(decided_by), Some(issues));
+        Detail(DetailKeys { s1, decided_by, issues, ..DetailKeys::default() })
+    }
+
+    /// Of a duel that ran through the later stages; the third only if it was reached.
+    #[must_use]
+    pub fn by_all_stages(
+        (s1, s2, s3, s4): (Stage1, Stage2, Option<Stage3>, Stage4),
+        decided_by: String,
+        issues: String,
+    ) -> Detail {
+        let later = DetailKeys { s2: Some(s2), s3, s4: Some(s4), ..DetailKeys::default() };
+        Detail(DetailKeys { s1: Some(s1), decided_by: Some(decided_by), issues: Some(issues), ..later })
+    }
+
     /// What it tells.
     #[must_use]
     pub fn told(&self) -> Told<'_> {

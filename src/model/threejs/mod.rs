@@ -11,15 +11,19 @@
 //! `state.json`, `schedule.json`, `seed.json`, `prompts.txt`, `matches_matrix.csv` and `source_audit.json` are as in a
 //! competition of meshes.
 
+pub mod asked;
 pub mod audit_matrix;
 pub mod audits;
 pub mod config;
 pub mod detail;
 pub mod duels;
 mod either;
+pub mod embeddings;
 pub mod file;
 pub mod outputs;
 pub mod pod_stats;
 pub mod programs;
 pub mod reports;
 pub mod snapshot;
+pub mod view;
+pub mod words;

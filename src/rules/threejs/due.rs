@@ -1,13 +1,16 @@
 //! What the files of a round of three.js modules say of the work in its stages.
 
 use super::chain::{Fate, Link, repeats_of};
+use super::course::{Next, next};
 use super::outstanding::of_round;
-use crate::model::ids::{Hotkey, Player};
+use super::requests::requests as asked;
+use super::results::Terms;
+use super::verdicts::verdicts;
+use crate::model::ids::{Hotkey, Player, RoundNumber};
 use crate::model::prompts::PromptList;
 use crate::model::schedule::Schedule;
 use crate::model::snapshot::Slot;
 use crate::model::stage::Stage;
-use crate::model::threejs::audit_matrix::Opponent;
 use crate::model::threejs::reports::{GenerationReport, ReportOutcome};
 use crate::model::threejs::snapshot::{ThreejsPlayer, ThreejsRound};
 use crate::rules::builds::is_final;
@@ -40,13 +43,21 @@ impl RoundWork for ThreejsWork<'_> {
         if !self.has_baseline() {
             return Some("for the leader's modules".to_owned());
         }
-        let holders = of_round(self.files, self.win_margin, self.audit_repeats, |chain| {
-            let to_play = !chain.unplayed.is_empty() || chain.links.iter().any(|link| link.fate == Fate::Pending);
-            let held: Option<Vec<String>> =
-                chain.links.iter().filter(|link| is_unverified(link)).map(|link| self.awaited_of(link)).collect();
-            if to_play { None } else { held }
-        })??;
-        (!holders.is_empty()).then(|| format!("for {}", holders.join(", ")))
+        let requests = self.files.require_audit.get().map(Vec::as_slice).unwrap_or_default();
+        let known = self.files.generation_audits.get();
+        let terms = Terms { round: RoundNumber(0), win_margin: self.win_margin, repeats: self.audit_repeats };
+        let awaited = terms.look(self.files, |chain, facts| {
+            // What follows from reports and readings of sources is still to be written.
+            let behind = asked(chain, requests) != requests
+                || known.map_or_else(Default::default, Clone::clone) != verdicts(chain, requests, known);
+            match next(chain, facts, requests) {
+                Next::Wait(awaited) if !behind => Some(awaited),
+                _ => None,
+            }
+        });
+        let awaited = awaited.ok()??;
+        let words: Vec<String> = awaited.iter().map(ToString::to_string).collect();
+        Some(format!("for {}", words.join(", ")))
     }
 
     fn audits(&self) -> (Vec<Hotkey>, Vec<String>) {
@@ -72,30 +83,6 @@ impl ThreejsWork<'_> {
             let pending = chain.links.iter().filter(|link| link.fate == Fate::Pending).count();
             (chain.unplayed.len() + pending) as u64
         })
-    }
-
-    /// What a winner lacks that `duel` cannot give it; `None` if `duel` has something to do about it.
-    fn awaited_of(&self, link: &Link<'_>) -> Option<String> {
-        let requests = self.files.require_audit.get();
-        let request = requests.into_iter().flatten().find(|request| request.hotkey == *link.hotkey)?;
-        if request.latest_defender.as_ref() != Some(&link.holder) {
-            return None;
-        }
-        let report = self.files.generation_reports.get().and_then(|reports| reports.get(link.hotkey));
-        let played = |repeat: u32| {
-            let matrix = self.files.audit_matrix.get();
-            [Opponent::Submitted, Opponent::Holder(link.holder.clone())]
-                .iter()
-                .all(|opponent| matrix.is_some_and(|matrix| matrix.margin(opponent, repeat, link.hotkey).is_some()))
-        };
-        if let Some(GenerationReport::Repeated(report)) = report
-            && report.repeats.iter().any(|repeat| !played(repeat.repeat_index))
-        {
-            return None;
-        }
-        let completed = report.is_some_and(|report| report.outcome() == ReportOutcome::Completed);
-        let what = if completed { "source audit" } else { "audit" };
-        Some(format!("the {what} of {}", link.hotkey))
     }
 }
 
@@ -190,7 +177,7 @@ mod tests {
         files.matrix = Slot::Ok(matrix);
         assert_eq!(waits(&files), (None, nothing.clone()), "the audit is still to be asked for");
         files.require_audit = of(json!([{"hotkey": miner, "latest_defender": "leader"}]));
-        let audit = Some(format!("for the audit of {miner}"));
+        let audit = Some(format!("for the audit of {miner}, the source audit of {miner}"));
         assert_eq!(waits(&files), (audit.clone(), (Vec::new(), vec![format!("the build of {miner}")])));
         files.builds = of(json!({miner.as_str(): {"repo": "a/b", "commit": "0a".repeat(20), "revealed_at_block": 1,
             "tag": "t", "status": "success", "docker_image": "x"}}));

@@ -2,8 +2,10 @@
 //! against what was submitted and against the holder, and a judge in four stages.
 
 pub(crate) mod admission;
+pub mod audit_duels;
 pub(crate) mod builds;
 pub mod chain;
+pub mod course;
 pub(crate) mod download;
 pub(crate) mod due;
 pub mod duel;
@@ -12,5 +14,12 @@ pub mod leader;
 pub(crate) mod opening;
 pub(crate) mod outstanding;
 pub mod prompts;
+pub(crate) mod repeats;
 pub mod reports;
+pub mod requests;
+pub(crate) mod results;
+pub(crate) mod sides;
+pub mod staged;
 pub mod stages;
+pub mod thresholds;
+pub mod verdicts;

@@ -7,29 +7,10 @@
 
 use std::collections::BTreeSet;
 
+use super::thresholds::DEPLOYED;
 use crate::model::report::DuelWinner;
 use crate::model::threejs::detail::{Angle, Choice, PenaltyPair, SideVerdict, SideVerdicts, SideViews, Stage2, Stages};
 
-/// Penalties closer than this are a draw in stage 1.
-const STAGE1_DRAW: f64 = 0.7;
-/// If both are worse than this on average ...
-const BOTH_BAD: f64 = 8.0;
-/// ... they have to be further apart than this.
-const BOTH_BAD_DRAW: f64 = 1.5;
-/// With at least this many angles that have a winner ...
-const SIGNED: usize = 3;
-/// ... this part of them, net, has to agree.
-const CONSISTENCY: f64 = 0.65;
-/// Penalties have to differ by this much for a vote.
-const VOTE: f64 = 1.0;
-/// Or by this much, for the best view to decide alone.
-const STRONG_VIEW: f64 = 2.0;
-/// Checklist scores have to differ by this much for a vote.
-const CHECKLIST_VOTE: i64 = 2;
-/// Or by this much, to decide alone.
-const STRONG_CHECKLIST: i64 = 6;
-/// How many views of a side have to be garbage.
-const GARBAGE_VIEWS: usize = 3;
 /// No honest record has more angles than this: 2^n ways would have to be tried.
 const MOST_ANGLES: usize = 12;
 
@@ -46,14 +27,14 @@ pub fn stage1_choice(kept: &[&Angle]) -> Choice {
     // one meets.
     let (mean_a, mean_b) = (sum_a / count, sum_b / count);
     let difference: f64 = mean_a - mean_b;
-    let bad = f64::midpoint(mean_a, mean_b) >= BOTH_BAD && difference.abs() <= BOTH_BAD_DRAW;
-    if bad || difference.abs() <= STAGE1_DRAW {
+    let bad = f64::midpoint(mean_a, mean_b) >= DEPLOYED.both_bad && difference.abs() <= DEPLOYED.both_bad_draw;
+    if bad || difference.abs() <= DEPLOYED.draw {
         return Choice::Draw;
     }
     let better = |wins: fn(&Angle) -> bool| kept.iter().filter(|angle| wins(angle)).count();
     let (for_a, for_b) = (better(|angle| angle.pen_a < angle.pen_b), better(|angle| angle.pen_b < angle.pen_a));
     let signed = for_a + for_b;
-    if signed >= SIGNED && (for_a.abs_diff(for_b) as f64) < CONSISTENCY * signed as f64 {
+    if signed >= DEPLOYED.signed && (for_a.abs_diff(for_b) as f64) < DEPLOYED.consistency * signed as f64 {
         return Choice::Draw;
     }
     lower(mean_a, mean_b)
@@ -117,7 +98,7 @@ pub struct Ballot {
 #[must_use]
 pub fn stage2(s2: &Stage2) -> Ballot {
     let scores = s2.checklist.as_ref().map_or((0, 0), crate::model::threejs::detail::Checklist::scores);
-    let strong = [apart(s2.best_view.as_ref(), STRONG_VIEW), ahead(scores, STRONG_CHECKLIST)];
+    let strong = [apart(s2.best_view.as_ref(), DEPLOYED.strong_view), ahead(scores, DEPLOYED.strong_checklist)];
     match strong {
         [Choice::A, Choice::B] | [Choice::B, Choice::A] | [Choice::Draw, Choice::Draw] => {}
         [view, list] => {
@@ -125,8 +106,11 @@ pub fn stage2(s2: &Stage2) -> Ballot {
             return Ballot { choice, source: "strong_voter", decided_by: strong_words(s2, scores, strong) };
         }
     }
-    let votes =
-        [apart(s2.best_view.as_ref(), VOTE), apart(s2.artifact_compare.as_ref(), VOTE), ahead(scores, CHECKLIST_VOTE)];
+    let votes = [
+        apart(s2.best_view.as_ref(), DEPLOYED.vote),
+        apart(s2.artifact_compare.as_ref(), DEPLOYED.vote),
+        ahead(scores, DEPLOYED.checklist_vote),
+    ];
     let two = |choice| votes.iter().filter(|vote| **vote == choice).count() >= 2;
     let choice = [Choice::A, Choice::B].into_iter().find(|choice| two(*choice)).unwrap_or(Choice::Draw);
     Ballot { choice, source: "consensus_3", decided_by: "S2 consensus".to_owned() }
@@ -148,7 +132,7 @@ fn strong_words(s2: &Stage2, (a, b): (i64, i64), [view, list]: [Choice; 2]) -> S
 #[must_use]
 pub fn side(views: &SideViews) -> SideVerdict {
     let garbage = views.all().into_iter().filter(|view| *view == SideVerdict::Garbage).count();
-    if garbage >= GARBAGE_VIEWS { SideVerdict::Garbage } else { SideVerdict::Ok }
+    if garbage >= DEPLOYED.garbage_views { SideVerdict::Garbage } else { SideVerdict::Ok }
 }
 
 /// Stage 4: a side that alone is garbage steps down, to a draw; a draw goes to the other side.
@@ -166,6 +150,26 @@ pub fn step_down(before: Choice, sides: &SideVerdicts) -> Choice {
     }
 }
 
+/// The text of `decided_by` where stage 1 decides.
+pub(super) const BY_STAGE_1: &str = "S1";
+
+/// What stage 3 makes of a draw in stage 2, and the text of `decided_by`.
+#[must_use]
+pub(super) fn by_gray(choice: Option<Choice>) -> (Choice, &'static str) {
+    match choice {
+        Some(choice @ (Choice::A | Choice::B)) => (choice, "S3 gray-rescue"),
+        // The text is the same if it fired in vain.
+        _ => (Choice::Draw, "S3 (gate did not fire) → draw"),
+    }
+}
+
+/// Stage 4's choice, and which stage decided in the end.
+#[must_use]
+pub(super) fn guarded(before: Choice, decided_by: String, sides: &SideVerdicts) -> (Choice, String) {
+    let choice = step_down(before, sides);
+    if choice == before { (choice, decided_by) } else { (choice, format!("S4 step-down (was {before})")) }
+}
+
 /// What does not follow from a duel's stages, one line each.
 #[must_use]
 pub fn objections(stages: &Stages<'_>, winner: DuelWinner) -> Vec<String> {
@@ -177,7 +181,7 @@ pub fn objections(stages: &Stages<'_>, winner: DuelWinner) -> Vec<String> {
             if stages.s2.is_some() || stages.s3.is_some() || stages.s4.is_some() {
                 wrong.push("stage 1 decided, but there are later stages".to_owned());
             }
-            (decided, "S1".to_owned())
+            (decided, BY_STAGE_1.to_owned())
         }
     };
     same(&mut wrong, "decided_by", stages.decided_by, &decided_by);
@@ -227,16 +231,13 @@ fn later(stages: &Stages<'_>, wrong: &mut Vec<String>) -> (Choice, String) {
             wrong.push("stage 2 was a draw, but stage 3 is missing".to_owned());
             (Choice::Draw, stages.decided_by.to_owned())
         }
-        (Choice::Draw, Some(s3)) => match s3.choice {
-            Some(choice @ (Choice::A | Choice::B)) => {
-                if !s3.fired {
-                    wrong.push(format!("s3: choice is {choice}, but it did not fire"));
-                }
-                (choice, "S3 gray-rescue".to_owned())
+        (Choice::Draw, Some(s3)) => {
+            let (choice, decided_by) = by_gray(s3.choice);
+            if choice != Choice::Draw && !s3.fired {
+                wrong.push(format!("s3: choice is {choice}, but it did not fire"));
             }
-            // The text is the same if it fired in vain.
-            _ => (Choice::Draw, "S3 (gate did not fire) → draw".to_owned()),
-        },
+            (choice, decided_by.to_owned())
+        }
         (choice, None) => (choice, ballot.decided_by),
         (choice, Some(_)) => {
             wrong.push("stage 2 decided, but there is a stage 3".to_owned());
@@ -247,9 +248,9 @@ fn later(stages: &Stages<'_>, wrong: &mut Vec<String>) -> (Choice, String) {
     let sides = &s4.side_verdicts;
     same(wrong, "s4: side_verdicts.a", word(sides.a), word(side(&s4.per_angle.a)));
     same(wrong, "s4: side_verdicts.b", word(sides.b), word(side(&s4.per_angle.b)));
-    let choice = step_down(before, sides);
+    let (choice, decided_by) = guarded(before, decided_by, sides);
     same(wrong, "s4: choice", s4.choice.as_str(), choice.as_str());
-    if choice == before { (choice, decided_by) } else { (choice, format!("S4 step-down (was {before})")) }
+    (choice, decided_by)
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ use std::fs::File;
 use std::io::{Read, Seek as _, Write};
 use std::time::{Duration, Instant};
 
-pub use ureq::http::{HeaderMap, Method};
+pub use ureq::http::{HeaderMap, HeaderValue, Method};
 use ureq::unversioned::resolver::Resolver;
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector as _, RustlsConnector};
 

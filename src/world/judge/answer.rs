@@ -118,11 +118,11 @@ pub(crate) fn read(raw: String, hide: impl Fn(&str) -> String) -> Result<Answer,
     let origin = AnswerOrigin::default();
     let penalties = Penalties { issues: text::cut(&hide(&form.issues), LONGEST_ISSUES), ..said };
     if penalties.issues == form.issues && raw.len() <= LONGEST_RAW {
-        return Ok(Answer { raw, penalties, origin });
+        return Ok(Answer { raw, said: penalties, origin });
     }
     let Penalties { first, second, issues } = &penalties;
     let raw = json!({"penalty_1": first, "penalty_2": second, "issues": issues}).to_string();
-    Ok(Answer { raw, penalties, origin })
+    Ok(Answer { raw, said: penalties, origin })
 }
 
 #[cfg(test)]
@@ -163,12 +163,12 @@ mod tests {
         let short = format!(" {} ", raw("é"));
         assert_eq!(read(short.clone(), same).unwrap().raw, short, "as it came");
         let long = read(raw(&"é".repeat(100_000)), same).unwrap();
-        assert_eq!(long.penalties.issues, format!("{}…", "é".repeat(LONGEST_ISSUES - 1)));
-        assert_eq!(penalties(&long.raw).unwrap(), long.penalties, "a journal gives the same answer");
+        assert_eq!(long.said.issues, format!("{}…", "é".repeat(LONGEST_ISSUES - 1)));
+        assert_eq!(penalties(&long.raw).unwrap(), long.said, "a journal gives the same answer");
         assert!(long.raw.len() < 8 * LONGEST_ISSUES);
         let spaced = format!("{}{}", " ".repeat(LONGEST_RAW), raw("é"));
         assert_eq!(read(spaced, same).unwrap().raw, raw("é"));
         let hidden = read(raw("the key is \u{6b}ey"), |text| text.replace("key", "***")).unwrap();
-        assert!(!hidden.raw.contains("key") && hidden.penalties.issues == "the *** is ***");
+        assert!(!hidden.raw.contains("key") && hidden.said.issues == "the *** is ***");
     }
 }

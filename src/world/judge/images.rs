@@ -96,6 +96,44 @@ impl Images {
         Ok(fetched)
     }
 
+    /// The digest of an image, if it is on record or the image itself is sent.
+    ///
+    /// # Errors
+    /// It has to be fetched and cannot be.
+    pub(super) fn digest(&self, image: &DuelImage, inline: bool) -> Result<Option<Digest>> {
+        match image.sha256 {
+            Some(digest) => Ok(Some(digest)),
+            None if sends(image, inline) => Ok(Some(self.fetch(image)?.sha256)),
+            None => Ok(None),
+        }
+    }
+
+    /// The image in the form that the judge gets.
+    ///
+    /// # Errors
+    /// It has to be fetched and cannot be.
+    pub(super) fn shown(&self, image: &DuelImage, inline: bool) -> Result<String> {
+        if sends(image, inline) { Ok(self.fetch(image)?.data_url.clone()) } else { Ok(image.url.clone()) }
+    }
+
+    /// A file beside the images, of at most `most` bytes; `None` if there is none.
+    ///
+    /// # Errors
+    /// It cannot be fetched, or is larger.
+    pub fn file(&self, url: &str, most: usize) -> Result<Option<Vec<u8>>> {
+        let large = || Error::outside(format!("{}: larger than {most} bytes", shown_url(url)));
+        let most = u64::try_from(most).unwrap_or(u64::MAX);
+        if let Some(path) = url.strip_prefix("file://") {
+            let path = Path::new(path);
+            return files::read_own(path, most).context(Kind::Outside, || format!("{}: cannot read", path.display()));
+        }
+        let response = self.client.send_up_to(&Request::get(url), most)?.ok_or_else(large)?;
+        match response.status {
+            404 | 410 => Ok(None),
+            _ => response.file().map(Some),
+        }
+    }
+
     fn keep(&self, url: &str, fetched: &Arc<LoadedImage>) {
         let mut kept = self.lock();
         if kept.images.insert(url.to_owned(), fetched.clone()).is_some() {
@@ -115,6 +153,11 @@ impl Images {
         // The cache has no state that a panic elsewhere could leave half updated.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Is this image sent inline? A file of a folder store always is: no judge could fetch it.
+fn sends(image: &DuelImage, inline: bool) -> bool {
+    inline || image.url.starts_with("file://")
 }
 
 /// Reads an image file of a folder store.

@@ -61,11 +61,19 @@ impl AnswerJournal {
     /// # Errors
     /// It cannot be read or written.
     pub fn open(folder: &Path) -> Result<AnswerJournal> {
+        AnswerJournal::open_with(folder, is_penalties)
+    }
+
+    /// As [`AnswerJournal::open`], for answers of other forms: `is_valid` tells which lines count.
+    ///
+    /// # Errors
+    /// As [`AnswerJournal::open`].
+    pub fn open_with(folder: &Path, is_valid: fn(&str) -> bool) -> Result<AnswerJournal> {
         files::make_folder(folder)?;
         let path = files::below(folder, Path::new(NAME))?;
         let cannot = || format!("{}: cannot open the judge's journal", path.display());
         let file = files::append(&path)?;
-        let (table, whole) = parse(&path, &file)?;
+        let (table, whole) = parse(&path, &file, is_valid)?;
         // Cuts off an incomplete last line, or the next answer would be appended to it.
         file.set_len(whole).failed(cannot)?;
         // What an earlier run wrote but did not sync counts from here on.
@@ -81,7 +89,7 @@ impl AnswerJournal {
     pub fn look(folder: &Path) -> Result<AnswerJournal> {
         let path = files::below(folder, Path::new(NAME))?;
         let table = match files::open(&path, false)? {
-            Some(file) => parse(&path, &file)?.0,
+            Some(file) => parse(&path, &file, is_penalties)?.0,
             None => HashMap::new(),
         };
         Ok(AnswerJournal::with(path, None, table))
@@ -123,14 +131,20 @@ impl AnswerJournal {
     }
 
     /// The answer under `key`, or else that of `ask`, which is written first. Two threads that want the same
-    /// answer ask once: the second one waits for the first.
+    /// answer ask once: the second one waits for the first. `read` parses the text of a kept one; one that it does not
+    /// understand is asked for again.
     ///
     /// The answer counts after the next [`AnswerJournal::sync`].
     ///
     /// # Errors
     /// `ask` fails, or the answer cannot be written.
-    pub fn answer(&self, key: &QuestionKey, ask: impl FnOnce() -> Result<Answer>) -> Result<Answer> {
-        if let Some(known) = self.claim(key) {
+    pub fn answer<T>(
+        &self,
+        key: &QuestionKey,
+        read: impl Fn(&str) -> Option<T>,
+        ask: impl FnOnce() -> Result<Answer<T>>,
+    ) -> Result<Answer<T>> {
+        if let Some(known) = self.claim(key, read) {
             return Ok(known);
         }
         let outcome = ask().and_then(|answer| self.write(key, &answer).map(|()| answer));
@@ -145,25 +159,27 @@ impl AnswerJournal {
     }
 
     /// The known answer, or `None` once this thread has claimed the key.
-    fn claim(&self, key: &QuestionKey) -> Option<Answer> {
+    fn claim<T>(&self, key: &QuestionKey, read: impl Fn(&str) -> Option<T>) -> Option<Answer<T>> {
         let mut table = lock(&self.table);
         loop {
             match table.get(key) {
+                Some(JournalEntry::Asked) => {
+                    table = self.changed.wait(table).unwrap_or_else(PoisonError::into_inner);
+                    continue;
+                }
                 Some(JournalEntry::Answered(raw, origin)) => {
-                    // Only valid answers were loaded.
-                    let penalties = answer::penalties(raw).ok()?;
-                    return Some(Answer { raw: raw.clone(), penalties, origin: origin.clone() });
+                    if let Some(said) = read(raw) {
+                        return Some(Answer { raw: raw.clone(), said, origin: origin.clone() });
+                    }
                 }
-                Some(JournalEntry::Asked) => table = self.changed.wait(table).unwrap_or_else(PoisonError::into_inner),
-                None => {
-                    table.insert(key.clone(), JournalEntry::Asked);
-                    return None;
-                }
+                None => {}
             }
+            table.insert(key.clone(), JournalEntry::Asked);
+            return None;
         }
     }
 
-    fn write(&self, key: &QuestionKey, answer: &Answer) -> Result<()> {
+    fn write<T>(&self, key: &QuestionKey, answer: &Answer<T>) -> Result<()> {
         let line = JournalLine { key: key.clone(), answer: answer.raw.clone(), origin: answer.origin.clone() };
         let mut text = serde_json::to_vec(&line).failed(|| self.cannot("write"))?;
         text.push(b'\n');
@@ -198,17 +214,21 @@ impl AnswerJournal {
 
 /// The answers in a journal, and the length of its complete part. A broken line is skipped: its call is made
 /// again.
-fn parse(path: &Path, file: &File) -> Result<(HashMap<QuestionKey, JournalEntry>, u64)> {
+fn parse(path: &Path, file: &File, is_valid: fn(&str) -> bool) -> Result<(HashMap<QuestionKey, JournalEntry>, u64)> {
     let mut table = HashMap::new();
     let whole = each_line(path, file, |_, line| {
         if let Ok(line) = serde_json::from_slice::<JournalLine>(line)
-            && answer::penalties(&line.answer).is_ok()
+            && is_valid(&line.answer)
         {
             table.insert(line.key, JournalEntry::Answered(line.answer, line.origin));
         }
         Ok(())
     })?;
     Ok((table, whole))
+}
+
+fn is_penalties(raw: &str) -> bool {
+    answer::penalties(raw).is_ok()
 }
 
 /// The locked data is consistent at every moment, whichever thread panics.
@@ -221,15 +241,19 @@ mod tests {
     use super::*;
     use crate::model::penalties::Penalties;
 
-    fn answer(first: u8) -> Answer {
+    fn given(first: u8) -> Answer {
         let raw = format!("{{\"penalty_1\": {first}, \"penalty_2\": 2, \"issues\": \"é\\n\"}}");
         let penalties = Penalties { first, second: 2, issues: "é\n".to_owned() };
         let origin = AnswerOrigin { attempts: Some(3), prompt_tokens: Some(9), ..AnswerOrigin::default() };
-        Answer { raw, penalties, origin }
+        Answer { raw, said: penalties, origin }
     }
 
     fn key(name: &str) -> QuestionKey {
         QuestionKey(name.to_owned())
+    }
+
+    fn read(raw: &str) -> Option<Penalties> {
+        answer::penalties(raw).ok()
     }
 
     fn never() -> Result<Answer> {
@@ -240,14 +264,14 @@ mod tests {
     fn an_answer_is_asked_for_once_and_found_by_the_next_run() {
         let folder = tempfile::tempdir().unwrap();
         let journal = AnswerJournal::open(folder.path()).unwrap();
-        assert_eq!(journal.answer(&key("a"), || Ok(answer(3))).unwrap(), answer(3));
-        assert!(journal.answer(&key("b"), || Err(Error::outside("down"))).is_err());
-        assert_eq!(journal.answer(&key("b"), || Ok(answer(4))).unwrap(), answer(4));
+        assert_eq!(journal.answer(&key("a"), read, || Ok(given(3))).unwrap(), given(3));
+        assert!(journal.answer(&key("b"), read, || Err(Error::outside("down"))).is_err());
+        assert_eq!(journal.answer(&key("b"), read, || Ok(given(4))).unwrap(), given(4));
         journal.sync().unwrap();
         drop(journal);
         let journal = AnswerJournal::open(folder.path()).unwrap();
-        assert_eq!(journal.answer(&key("a"), never).unwrap(), answer(3));
-        assert_eq!(journal.answer(&key("b"), never).unwrap(), answer(4));
+        assert_eq!(journal.answer(&key("a"), read, never).unwrap(), given(3));
+        assert_eq!(journal.answer(&key("b"), read, never).unwrap(), given(4));
         assert_eq!(journal.len(), 2);
     }
 
@@ -256,7 +280,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let journal = AnswerJournal::open(folder.path()).unwrap();
         for (at, name) in ["a", "b", "c"].into_iter().enumerate() {
-            journal.answer(&key(name), || Ok(answer(u8::try_from(at).unwrap()))).unwrap();
+            journal.answer(&key(name), read, || Ok(given(u8::try_from(at).unwrap()))).unwrap();
         }
         drop(journal);
         let path = folder.path().join("judge-journal.jsonl");
@@ -266,7 +290,7 @@ mod tests {
             std::fs::write(&path, &whole[..cut]).unwrap();
             let journal = AnswerJournal::open(folder.path()).unwrap();
             assert_eq!(journal.len(), ends.iter().filter(|end| **end <= cut).count(), "cut at {cut}");
-            journal.answer(&key("d"), || Ok(answer(9))).unwrap();
+            journal.answer(&key("d"), read, || Ok(given(9))).unwrap();
             drop(journal);
             assert!(AnswerJournal::open(folder.path()).unwrap().has(&key("d")), "cut at {cut}");
         }
@@ -278,7 +302,7 @@ mod tests {
         let looked = AnswerJournal::look(&folder.path().join("not/yet/here")).unwrap();
         assert!(looked.is_empty() && std::fs::read_dir(folder.path()).unwrap().next().is_none());
         let journal = AnswerJournal::open(folder.path()).unwrap();
-        journal.answer(&key("a"), || Ok(answer(3))).unwrap();
+        journal.answer(&key("a"), read, || Ok(given(3))).unwrap();
         // A line that is being written, as a look may find it.
         let path = folder.path().join(NAME);
         let mut bytes = std::fs::read(&path).unwrap();
@@ -286,18 +310,18 @@ mod tests {
         std::fs::write(&path, &bytes).unwrap();
         let looked = AnswerJournal::look(folder.path()).unwrap();
         assert_eq!((looked.len(), looked.has(&key("a"))), (1, true));
-        assert!(looked.answer(&key("c"), || Ok(answer(4))).unwrap_err().to_string().contains("cannot write"));
+        assert!(looked.answer(&key("c"), read, || Ok(given(4))).unwrap_err().to_string().contains("cannot write"));
         assert_eq!(std::fs::read(&path).unwrap(), bytes);
     }
 
     #[test]
     fn lines_of_older_versions_count() {
         let folder = tempfile::tempdir().unwrap();
-        let line = serde_json::json!({"key": "a", "answer": answer(3).raw}).to_string();
+        let line = serde_json::json!({"key": "a", "answer": given(3).raw}).to_string();
         std::fs::write(folder.path().join("judge-journal.jsonl"), line + "\n").unwrap();
         let journal = AnswerJournal::open(folder.path()).unwrap();
-        let older = Answer { origin: AnswerOrigin::default(), ..answer(3) };
-        assert_eq!(journal.answer(&key("a"), never).unwrap(), older);
+        let older = Answer { origin: AnswerOrigin::default(), ..given(3) };
+        assert_eq!(journal.answer(&key("a"), read, never).unwrap(), older);
     }
 
     #[test]
@@ -308,8 +332,22 @@ mod tests {
         std::fs::write(&path, bad).unwrap();
         let journal = AnswerJournal::open(folder.path()).unwrap();
         assert!(journal.is_empty());
-        journal.answer(&key("x"), || Ok(answer(1))).unwrap();
+        journal.answer(&key("x"), read, || Ok(given(1))).unwrap();
         assert!(AnswerJournal::open(folder.path()).unwrap().has(&key("x")));
+    }
+
+    #[test]
+    fn an_answer_of_another_form_is_asked_for_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let is_valid = |raw: &str| raw.starts_with('{');
+        let journal = AnswerJournal::open_with(folder.path(), is_valid).unwrap();
+        let said = |said| Answer { raw: "{}".to_owned(), said, origin: AnswerOrigin::default() };
+        assert_eq!(journal.answer(&key("a"), |_| None, || Ok(said(1))).unwrap(), said(1));
+        assert_eq!(journal.answer(&key("a"), |_| Some(2), || panic!("asked again")).unwrap(), said(2));
+        assert_eq!(journal.answer(&key("a"), |_| None, || Ok(said(3))).unwrap(), said(3));
+        drop(journal);
+        assert_eq!(AnswerJournal::open_with(folder.path(), is_valid).unwrap().len(), 1);
+        assert!(AnswerJournal::open(folder.path()).unwrap().is_empty(), "no penalties");
     }
 
     #[test]
@@ -320,12 +358,12 @@ mod tests {
         std::thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
-                    let got = journal.answer(&key("a"), || {
+                    let got = journal.answer(&key("a"), read, || {
                         asked.fetch_add(1, Ordering::Relaxed);
                         std::thread::sleep(std::time::Duration::from_millis(20));
-                        Ok(answer(5))
+                        Ok(given(5))
                     });
-                    assert_eq!(got.unwrap(), answer(5));
+                    assert_eq!(got.unwrap(), given(5));
                 });
             }
         });

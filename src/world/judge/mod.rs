@@ -1,17 +1,20 @@
 //! The judge: a vision model that compares two previews with a prompt (DESIGN 4.4, 7).
 //!
-//! [`openai`] asks it, `completion` and [`answer`] parse what it says, `credit` knows an account without money,
-//! [`question`] holds the wording, [`journal`] keeps every answer, and [`images`] fetches what is to be shown.
-//! [`Bench`] combines them.
+//! `endpoint` asks, whatever is asked; `completion` and [`answer`] parse what it says, `credit` knows an account without
+//! money, [`question`] holds the wording, [`journal`] keeps every answer, and [`images`] fetches what is to be shown.
+//! [`openai`] asks about three images at a time, and [`Bench`] combines it with the others; [`staged`] does so for a judge
+//! that works in stages.
 
 pub(crate) mod answer;
 mod completion;
 mod credit;
+mod endpoint;
 pub(crate) mod images;
 pub(crate) mod journal;
 pub(crate) mod openai;
 mod question;
 pub mod settings;
+pub mod staged;
 mod trial;
 
 use std::fmt;
@@ -28,11 +31,11 @@ use crate::model::penalties::{AnswerOrigin, Penalties};
 
 /// A judge's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct Answer<T = Penalties> {
     /// Its text as received.
     pub raw: String,
-    /// The penalties in the text.
-    pub penalties: Penalties,
+    /// What the text says.
+    pub said: T,
     /// How it was obtained.
     pub origin: AnswerOrigin,
 }
@@ -86,7 +89,8 @@ impl Bench {
         let [prompt, first, second] = images;
         let digests = [self.digest(prompt)?, self.digest(first)?, self.digest(second)?];
         let key = self.key_of(seed, images, digests);
-        let answer = self.journal.answer(&key, || {
+        let read = |raw: &str| answer::penalties(raw).ok();
+        let answer = self.journal.answer(&key, read, || {
             let urls = [self.shown(prompt)?, self.shown(first)?, self.shown(second)?];
             let [prompt, first, second] = &urls;
             self.judge.ask(seed, [prompt, first, second])
@@ -119,22 +123,11 @@ impl Bench {
         QuestionKey(hex::encode(hasher.finalize()))
     }
 
-    /// The digest of an image, if it is on record or the image itself is sent.
     fn digest(&self, image: &DuelImage) -> Result<Option<Digest>> {
-        match image.sha256 {
-            Some(digest) => Ok(Some(digest)),
-            None if self.sends(image) => Ok(Some(self.images.fetch(image)?.sha256)),
-            None => Ok(None),
-        }
+        self.images.digest(image, self.inline)
     }
 
-    /// The image in the form that the judge gets.
     fn shown(&self, image: &DuelImage) -> Result<String> {
-        if self.sends(image) { Ok(self.images.fetch(image)?.data_url.clone()) } else { Ok(image.url.clone()) }
-    }
-
-    /// Is this image sent inline? A file of a folder store always is: no judge could fetch it.
-    fn sends(&self, image: &DuelImage) -> bool {
-        self.inline || image.url.starts_with("file://")
+        self.images.shown(image, self.inline)
     }
 }

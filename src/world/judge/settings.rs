@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::endpoint::{Endpoint, RequestStyle, Tokens, USUAL_TOKENS};
 use super::images::Images;
-use super::openai::{OpenAi, RequestStyle, TEMPERATURE, Tokens};
+use super::openai::{OpenAi, TEMPERATURE};
 use super::question;
+use super::staged::{self, StageJudge};
 use crate::base::error::{Error, Result};
 use crate::base::url::{HttpUrl, UrlError};
 use crate::model::question::{Asked, ImageForm};
+use crate::model::threejs::words::StageWords;
 use crate::world::http::{Client, HttpLimits, Retry, Secret, shown_url};
 use crate::world::usage::{Meter, Service};
 
@@ -20,8 +23,8 @@ use crate::world::usage::{Meter, Service};
 pub struct JudgeSettings {
     /// The endpoint, up to and including `/v1`.
     pub base_url: Option<String>,
-    /// The model.
-    pub model: String,
+    /// The model; the competition's format says which one without it.
+    pub model: Option<String>,
     /// A file with the question's wording, instead of the built-in one.
     pub question: Option<PathBuf>,
     /// Calls in flight.
@@ -43,6 +46,10 @@ pub struct JudgeSettings {
     pub meter: Meter,
 }
 
+/// The models that are asked where none is named: about three images, and in stages.
+const MODEL: &str = "zai-org/GLM-4.1V-9B-Thinking";
+const STAGES_MODEL: &str = "glm-4.6v-flash";
+
 /// The most calls in flight: more than any server works on at once.
 const MOST_CONCURRENT: usize = 1024;
 
@@ -53,13 +60,13 @@ impl Default for JudgeSettings {
     fn default() -> Self {
         JudgeSettings {
             base_url: None,
-            model: "zai-org/GLM-4.1V-9B-Thinking".to_owned(),
+            model: None,
             question: None,
             concurrency: 16,
             inline_images: false,
             timeout_seconds: 60,
             attempts: 5,
-            max_tokens: 1024,
+            max_tokens: USUAL_TOKENS,
             max_completion_tokens: None,
             send_temperature: true,
             meter: Meter::default(),
@@ -82,7 +89,7 @@ impl JudgeSettings {
     /// The question cannot be read.
     pub fn asked(&self) -> Result<Asked> {
         Ok(Asked {
-            model: self.model.clone(),
+            model: self.model().to_owned(),
             temperature: self.send_temperature.then_some(TEMPERATURE),
             images: if self.inline_images { ImageForm::Inline } else { ImageForm::Urls },
             question: question::load(self.question.as_deref())?,
@@ -94,6 +101,32 @@ impl JudgeSettings {
     /// # Errors
     /// The settings make no sense.
     pub fn open_asking(&self, asked: &Asked, key: Option<Secret>) -> Result<OpenAi> {
+        Ok(OpenAi::new(self.endpoint(&asked.model)?, asked.question.clone()).with_key(key))
+    }
+
+    /// The model that compares three images.
+    #[must_use]
+    pub fn model(&self) -> &str {
+        self.model.as_deref().unwrap_or(MODEL)
+    }
+
+    /// Opens a judge that works in stages without asking anything yet.
+    ///
+    /// # Errors
+    /// The settings make no sense.
+    pub fn open_stages(&self, words: StageWords, key: Option<Secret>) -> Result<StageJudge> {
+        Ok(StageJudge::new(self.endpoint(self.model.as_deref().unwrap_or(STAGES_MODEL))?, words).with_key(key))
+    }
+
+    /// The words in which a judge that works in stages is asked.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub fn stage_words(&self) -> Result<StageWords> {
+        staged::load(self.question.as_deref())
+    }
+
+    fn endpoint(&self, model: &str) -> Result<Endpoint> {
         let base = self.base_url.as_deref().ok_or_else(|| {
             let unknown = Error::usage("no judge is named");
             unknown.hint("give OPENAI_BASE_URL=https://host/v1, --judge-url, or [judge] base_url in gen404.toml")
@@ -107,8 +140,7 @@ impl JudgeSettings {
         let client = client.metered(self.meter.of(Service::Judge));
         let tokens = self.max_completion_tokens.map_or(Tokens::Answer(self.max_tokens), Tokens::Completion);
         let style = RequestStyle { tokens, temperature: self.send_temperature };
-        let judge = OpenAi::new(client, retry, base, &asked.model, asked.question.clone(), style);
-        Ok(judge.with_key(key))
+        Ok(Endpoint::new(client, retry, base, model, style))
     }
 
     /// Fetches images with this judge's settings.

@@ -54,7 +54,7 @@ impl OpenAi {
         let (prompt, first, second) = (picture(prompt)?, picture(first)?, picture(second)?);
         let (answer, tokens) = self.ask_once([&prompt, &first, &second])?;
         let cost = tokens.map_or("tokens not told".to_owned(), |tokens| format!("{tokens} tokens"));
-        let Penalties { first, second, .. } = answer.penalties;
+        let Penalties { first, second, .. } = answer.said;
         let said = format!("one question about pictures of {EDGE} x {EDGE}: penalties {first} and {second}; {cost}");
         Ok(Probed::fine(said))
     }

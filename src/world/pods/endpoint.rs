@@ -143,7 +143,12 @@ mod tests {
 
     fn order(number: usize) -> PodOrder {
         let name = PodName::new(RoundNumber(3), &Player::Leader, "ab12", number);
-        PodOrder { name, player: Player::Leader, image: "ghcr.io:443/a/b:0a1b2c3-mesh-3".to_owned() }
+        PodOrder {
+            name,
+            player: Player::Leader,
+            image: "ghcr.io:443/a/b:0a1b2c3-mesh-3".to_owned(),
+            hardware: Default::default(),
+        }
     }
 
     fn provider(url: &str) -> Result<EndpointProvider> {

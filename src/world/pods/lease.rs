@@ -97,10 +97,17 @@ impl<'a> Keeper<'a> {
     /// # Errors
     /// A pod may still be running.
     pub fn sweep(&self, round: RoundNumber, player: &Player) -> Result<Vec<String>> {
-        let prefix = PodName::prefix(round, player);
-        let found = self.release_listed(|name| name.starts_with(&prefix), &prefix)?;
+        self.sweep_named(&PodName::prefix(round, player))
+    }
+
+    /// As [`Keeper::sweep`], for the pods whose names begin so.
+    ///
+    /// # Errors
+    /// A pod may still be running.
+    pub fn sweep_named(&self, prefix: &str) -> Result<Vec<String>> {
+        let found = self.release_listed(|name| name.starts_with(prefix), prefix)?;
         // Only after every release has succeeded: until then the notes are needed.
-        for name in self.notes()?.iter().filter(|name| name.starts_with(&prefix)) {
+        for name in self.notes()?.iter().filter(|name| name.starts_with(prefix)) {
             self.forget(name)?;
         }
         Ok(found)
@@ -290,13 +297,14 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::world::pods::Hardware;
     use crate::world::pods::endpoint::{EndpointProvider, EndpointSettings};
 
     const ROUND: RoundNumber = RoundNumber(3);
 
     fn order(number: usize) -> PodOrder {
         let name = PodName::new(ROUND, &Player::Leader, "ab12", number);
-        PodOrder { name, player: Player::Leader, image: "a/b:c".to_owned() }
+        PodOrder { name, player: Player::Leader, image: "a/b:c".to_owned(), hardware: Hardware::default() }
     }
 
     fn provider() -> EndpointProvider {

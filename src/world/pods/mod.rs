@@ -4,8 +4,10 @@
 //! tells whose it is, so that an orphaned one (a lost reply, a killed run) is found by its name and released.
 
 mod api;
+pub mod batch;
 pub mod docker;
 pub(crate) mod endpoint;
+pub mod hardware;
 pub mod lease;
 pub mod program;
 pub mod runpod;
@@ -22,6 +24,7 @@ use crate::world::http::Secret;
 use crate::world::probe::Probed;
 
 pub use self::api::ApiPolicy;
+pub use self::hardware::Hardware;
 
 /// The port on which every miner's program listens.
 pub const PORT: u16 = 10006;
@@ -42,6 +45,19 @@ impl PodName {
     #[must_use]
     pub fn prefix(round: RoundNumber, player: &Player) -> String {
         format!("g404-{round}-{}-", player.short().to_ascii_lowercase())
+    }
+
+    /// The prefix of the names of the pods that make this player's batches in this round, as the deployed services name
+    /// them; a number follows.
+    #[must_use]
+    pub fn batch_prefix(round: RoundNumber, player: &Player) -> String {
+        format!("miner-{:02}-{}-", round.0, player.short().to_ascii_lowercase())
+    }
+
+    /// The name of a pod for batches, after [`PodName::batch_prefix`].
+    #[must_use]
+    pub fn of_batches(name: &str) -> Self {
+        PodName(name.to_owned())
     }
 
     /// The name itself.
@@ -70,6 +86,8 @@ pub struct PodOrder {
     pub player: Player,
     /// The image.
     pub image: String,
+    /// What it runs on.
+    pub hardware: Hardware,
 }
 
 /// The result of an order.

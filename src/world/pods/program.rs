@@ -8,15 +8,23 @@ use crate::base::error::Result;
 use crate::model::format::{Format, ModelFormat};
 use crate::model::ids::Seed;
 use crate::world::fetch::{FetchedFile, FileSink};
-use crate::world::http::{Broken, Client, HeaderMap, Incoming, Method, MultipartForm, PhaseLimits, Request};
+use crate::world::http::{
+    Broken, Client, HeaderMap, HeaderValue, Incoming, Method, MultipartForm, PhaseLimits, Request,
+};
 use crate::world::stop::Stop;
 use crate::world::usage::{Meter, Service};
 
 /// The header with the generation time in seconds, for `[pods] reported_times`.
-const REPORTED: &str = "x-generation-seconds";
+pub(super) const REPORTED: &str = "x-generation-seconds";
 
 /// The longest reported time that is accepted: a day.
 const LONGEST_REPORTED: f64 = 86_400.0;
+
+/// The seconds that such a header gives.
+pub(super) fn reported_seconds(value: &HeaderValue) -> Option<f64> {
+    let seconds: f64 = value.to_str().ok()?.trim().parse().ok()?;
+    (0.0..=LONGEST_REPORTED).contains(&seconds).then_some(seconds)
+}
 
 /// The limits of requests to a program.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -181,9 +189,7 @@ impl Program {
     }
 
     fn reported(&self, headers: &HeaderMap) -> Option<f64> {
-        let value = headers.get(REPORTED).filter(|_| self.limits.reported_times)?;
-        let seconds: f64 = value.to_str().ok()?.trim().parse().ok()?;
-        (0.0..=LONGEST_REPORTED).contains(&seconds).then_some(seconds)
+        headers.get(REPORTED).filter(|_| self.limits.reported_times).and_then(reported_seconds)
     }
 
     fn checked(&self, fetched: FetchedFile) -> std::result::Result<FetchedFile, ProgramTrouble> {

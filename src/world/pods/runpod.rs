@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::api::{Api, ApiPolicy, Created, ids_of, is_a_name, segment};
+use super::hardware::BATCH_DISK_GB;
 use super::{Deployed, Endpoint, Listed, PORT, PodId, PodOrder, PodState, Provider};
 use crate::base::error::Result;
 use crate::world::http::{Method, Request, Secret};
@@ -126,12 +127,14 @@ impl Runpod {
         if let Some(token) = &self.hf_token {
             env.insert("HF_TOKEN", token.expose());
         }
+        let (gpu, count) = order.hardware.runpod().unwrap_or((&self.settings.gpu, self.settings.gpus));
+        let disk = if order.hardware.is_of_batches() { BATCH_DISK_GB } else { 0 };
         json!({
             "name": order.name.as_str(),
             "image": order.image,
             "cloud": match self.settings.cloud { Cloud::Secure => "SECURE", Cloud::Community => "COMMUNITY" },
-            "gpu": {"id": self.settings.gpu, "count": self.settings.gpus},
-            "disk": self.settings.disk_gb,
+            "gpu": {"id": gpu, "count": count},
+            "disk": self.settings.disk_gb.max(disk),
             "ports": [format!("{PORT}/{kind}")],
             "env": env,
         })

@@ -99,16 +99,18 @@ impl Targon {
             "type": match self.kind { WorkloadKind::Serverless => "SERVERLESS", WorkloadKind::Rental => "RENTAL" },
             "name": order.name.as_str(),
             "image": order.image,
-            "resource_name": self.resource,
+            "resource_name": order.hardware.targon().unwrap_or(&self.resource),
             "ports": [{"port": PORT, "protocol": "TCP", "routing": "PROXIED"}],
         });
         if let Some(token) = &self.hf_token {
             body["envs"] = json!([{"name": "HF_TOKEN", "value": token.expose()}]);
         }
         if self.kind == WorkloadKind::Serverless {
-            // 4 + 1 at the proxy: the next prompt is uploaded while earlier bodies are still being downloaded.
+            // 4 + 1 at the proxy: the next prompt is uploaded while earlier bodies are still being downloaded. Of batches
+            // there is one, which is asked about meanwhile.
+            let most = if order.hardware.is_of_batches() { 2 } else { 5 };
             body["serverless_config"] = json!({
-                "min_replicas": 1, "max_replicas": 1, "container_concurrency": 5, "target_concurrency": 5,
+                "min_replicas": 1, "max_replicas": 1, "container_concurrency": most, "target_concurrency": most,
                 "visibility": "external",
             });
         }

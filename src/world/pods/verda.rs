@@ -206,11 +206,13 @@ impl Verda {
                 {"name": "HF_TOKEN", "value_or_reference_to_secret": token.expose(), "type": "plain"}
             ]);
         }
+        let (gpu, count) = order.hardware.verda().unwrap_or((&self.settings.gpu, self.settings.gpus));
+        let most = if order.hardware.is_of_batches() { 2 } else { 5 };
         json!({
             "name": order.name.as_str(),
             "container_registry_settings": {"is_private": false, "credentials": null},
             "containers": [container],
-            "compute": {"name": self.settings.gpu, "size": self.settings.gpus},
+            "compute": {"name": gpu, "size": count},
             // Exactly one replica for the whole run.
             "scaling": {
                 "min_replica_count": 1,
@@ -218,9 +220,9 @@ impl Verda {
                 "scale_down_policy": {"delay_seconds": 3600},
                 "scale_up_policy": {"delay_seconds": 600},
                 "queue_message_ttl_seconds": 600,
-                "concurrent_requests_per_replica": 5,
+                "concurrent_requests_per_replica": most,
                 "scaling_triggers": {
-                    "queue_load": {"threshold": 5},
+                    "queue_load": {"threshold": most},
                     "cpu_utilization": {"enabled": false, "threshold": 80},
                     "gpu_utilization": {"enabled": false, "threshold": 80},
                 },

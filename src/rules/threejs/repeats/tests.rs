@@ -1,0 +1,203 @@
+use super::*;
+
+const HOTKEY: &str = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
+const REPEATS: u32 = 2;
+
+fn stems(count: usize) -> Vec<PromptStem> {
+    (0..count).map(|at| format!("p{at:03}").parse().unwrap()).collect()
+}
+
+fn repeats(count: usize) -> Repeats {
+    let stems = stems(count);
+    let purpose = Purpose::Audit { hotkey: HOTKEY.parse().unwrap(), submitted: stems.iter().cloned().collect() };
+    let mut repeats = Repeats::new(stems, purpose, REPEATS);
+    repeats.take(RepeatMark::Begun { image: "a".to_owned(), seed: Seed(1) });
+    repeats
+}
+
+fn ordered(repeats: &mut Repeats) -> String {
+    let pod = repeats.next_pod("miner-02-5grwvaef5z-", "runpod");
+    repeats.take(RepeatMark::Pod { pod: pod.clone(), provider: "runpod".to_owned() });
+    pod
+}
+
+/// Finishes the next batch; the first `failed` of its prompts fail.
+fn finish(repeats: &mut Repeats, pod: &str, seconds: f64, failed: usize) {
+    let Work::Batch { repeat, batch, stems } = repeats.work() else { panic!("nothing to do") };
+    let answer = |(at, stem): (usize, PromptStem)| {
+        (stem, if at < failed { Answered::Failed("no".to_owned()) } else { Answered::Module })
+    };
+    let answers: Vec<_> = stems.into_iter().enumerate().map(answer).collect();
+    repeats.take(RepeatMark::Batch { repeat, batch, pod: pod.to_owned(), seconds, answers });
+}
+
+fn store(repeats: &mut Repeats) {
+    for (repeat, _, stems) in repeats.unstored() {
+        for stem in stems {
+            let module = StoredModule {
+                js: format!("u/{repeat}/{stem}.js"),
+                views: Some("v".to_owned()),
+                size: 5,
+                sums: Vec::new(),
+            };
+            repeats.take(RepeatMark::Stored { repeat, stem, module });
+        }
+    }
+}
+
+fn swap(repeats: &mut Repeats, pod: &str, end: PodEnd) {
+    let Work::Batch { repeat, .. } = repeats.work() else { panic!("nothing to do") };
+    repeats.take(RepeatMark::PodEnded { repeat, pod: pod.to_owned(), end, payload: None });
+}
+
+#[test]
+fn a_program_makes_batch_after_batch_and_repeat_after_repeat() {
+    let mut repeats = repeats(70);
+    let pod = ordered(&mut repeats);
+    assert_eq!(pod, "miner-02-5grwvaef5z-0");
+    let mut sizes = Vec::new();
+    while let Work::Batch { repeat, batch, stems } = repeats.work() {
+        sizes.push((repeat, batch, stems.len()));
+        finish(&mut repeats, &pod, 100.0, usize::from(batch == 2));
+    }
+    assert_eq!(sizes, [(1, 0, 32), (1, 1, 32), (1, 2, 6), (2, 0, 32), (2, 1, 32), (2, 2, 6)]);
+    assert_eq!((repeats.report(), repeats.recordable(), repeats.is_over()), (None, vec![], false), "nothing is stored");
+    store(&mut repeats);
+    let report = repeats.report().unwrap();
+    assert_eq!((report.outcome, report.reason.as_str(), report.repeats.len()), (ReportOutcome::Completed, "", 2));
+    assert_eq!((report.repeats[0].generated_prompts, report.repeats[0].failed_prompts), (69, 1));
+    assert_eq!(report.repeats[1].generation_time, Some(300.0));
+    assert!(crate::rules::threejs::reports::objections(&report, REPEATS).is_empty());
+    let generated = repeats.generated(1);
+    assert_eq!(generated.keys().cloned().collect::<Vec<_>>(), stems(70));
+    assert_eq!(generated.get_index(64).unwrap().1.failure_reason.as_deref(), Some("no"));
+    let stats = repeats.stats();
+    assert_eq!(stats.keys().collect::<Vec<_>>(), [&format!("{pod}-r1"), &format!("{pod}-r2")]);
+    assert!(repeats.is_over());
+}
+
+#[test]
+fn a_repeat_is_reported_before_the_next_is_done() {
+    let mut repeats = repeats(10);
+    let pod = ordered(&mut repeats);
+    finish(&mut repeats, &pod, 1.0, 0);
+    store(&mut repeats);
+    let report = repeats.report().unwrap();
+    assert_eq!((report.outcome, report.repeats.len(), repeats.recordable()), (ReportOutcome::Pending, 1, vec![1]));
+    assert!(!repeats.is_over());
+}
+
+#[test]
+fn too_many_failures_end_the_repeats_at_once() {
+    let mut repeats = repeats(70);
+    let pod = ordered(&mut repeats);
+    finish(&mut repeats, &pod, 1.0, 12);
+    assert_ne!(repeats.work(), Work::Nothing);
+    finish(&mut repeats, &pod, 1.0, 1);
+    assert_eq!(repeats.work(), Work::Nothing);
+    store(&mut repeats);
+    let report = repeats.report().unwrap();
+    assert_eq!(report.reason, "Repeat 1: 19 failed prompts exceed tolerance (12)", "6 have no answer");
+    assert_eq!(report.outcome, ReportOutcome::Rejected);
+    assert!(repeats.is_over());
+}
+
+#[test]
+fn a_repeat_that_takes_too_long_is_cut_off() {
+    let mut repeats = repeats(70);
+    let pod = ordered(&mut repeats);
+    finish(&mut repeats, &pod, 7000.0, 0);
+    assert_eq!(repeats.seconds_left(1), Some(200.0));
+    repeats.take(RepeatMark::Overtime { repeat: 1, pod: pod.clone(), seconds: 200.5 });
+    repeats.take(RepeatMark::PodEnded { repeat: 1, pod, end: PodEnd::BatchTimeLimit, payload: None });
+    assert_eq!((repeats.work(), repeats.replacements_remaining()), (Work::Nothing, REPLACEMENTS));
+    store(&mut repeats);
+    let report = repeats.report().unwrap();
+    let reason = "Repeat 1: time (7200.5s) exceeds limit (7200.0s); Repeat 1: 38 failed prompts exceed tolerance (12)";
+    assert_eq!(report.reason, reason);
+    let stats = repeats.stats();
+    let Some((_, PodRunEntry::Run(run))) = stats.first() else { panic!() };
+    assert_eq!((run.termination_reason.as_str(), run.total_generation_time), ("batch_time_limit", 7200.5));
+    assert!(crate::rules::threejs::reports::objections(&report, REPEATS).is_empty());
+}
+
+#[test]
+fn two_first_deploys_and_three_replacements_are_all() {
+    let mut never = repeats(10);
+    for remaining in [true, false] {
+        let pod = ordered(&mut never);
+        never.take(RepeatMark::NeverReady { pod, reason: "?".to_owned() });
+        assert_eq!(never.may_order(), remaining);
+    }
+    let report = never.report().unwrap();
+    assert_eq!((report.outcome, report.reason.as_str()), (ReportOutcome::Rejected, "Failed to deploy a docker image"));
+    assert!(report.repeats.is_empty() && never.stats().is_empty() && never.is_over());
+
+    let mut repeats = repeats(40);
+    let first = ordered(&mut repeats);
+    repeats.take(RepeatMark::NeverReady { pod: first, reason: "?".to_owned() });
+    let pod = ordered(&mut repeats);
+    finish(&mut repeats, &pod, 10.0, 0);
+    store(&mut repeats);
+    assert_eq!(repeats.replacements_remaining(), 3, "the first deploys cost none");
+    swap(&mut repeats, &pod, PodEnd::Requested);
+    for end in [PodEnd::Unreachable, PodEnd::DownloadFailed] {
+        assert!(repeats.may_order());
+        let pod = ordered(&mut repeats);
+        swap(&mut repeats, &pod, end);
+    }
+    let pod = ordered(&mut repeats);
+    assert_eq!((repeats.may_order(), repeats.replacements_remaining()), (true, 0));
+    repeats.take(RepeatMark::NeverReady { pod, reason: "?".to_owned() });
+    assert!(!repeats.may_order() && repeats.is_over());
+    let report = repeats.report().unwrap();
+    assert_eq!(report.repeats.len(), 2, "all repeats are summed up");
+    assert_eq!((report.repeats[0].failed_prompts, report.repeats[1].generation_time), (8, None));
+    assert_eq!(report.reason, "Repeat 2: 40 failed prompts exceed tolerance (12)");
+    assert_eq!((repeats.recordable(), repeats.generated(2).len()), (vec![1, 2], 40));
+    assert_eq!(repeats.generated(1)[39].failure_reason.as_deref(), Some("missing from batch results"));
+    let ends: Vec<_> = repeats
+        .stats()
+        .values()
+        .map(|entry| match entry {
+            PodRunEntry::Run(run) => run.termination_reason.clone(),
+            PodRunEntry::Other(_) => panic!(),
+        })
+        .collect();
+    assert_eq!(ends, ["requested", "unreachable", "download_failed"]);
+    repeats.take(RepeatMark::Reopened);
+    assert!(repeats.may_order() && matches!(repeats.work(), Work::Batch { repeat: 1, batch: 1, .. }));
+}
+
+#[test]
+fn another_image_begins_anew() {
+    let mut repeats = repeats(10);
+    let pod = ordered(&mut repeats);
+    finish(&mut repeats, &pod, 1.0, 0);
+    assert!(repeats.has_begun("a", Seed(1)) && !repeats.has_begun("b", Seed(1)));
+    repeats.take(RepeatMark::Begun { image: "b".to_owned(), seed: Seed(1) });
+    assert!(matches!(repeats.work(), Work::Batch { repeat: 1, batch: 0, .. }));
+    assert!(repeats.stats().is_empty());
+}
+
+#[test]
+fn a_stem_without_a_module_has_failed_and_unknown_ones_count_for_nothing() {
+    let modules = ["p000", "p001", "x"].map(str::to_owned).into();
+    let failed = HashMap::from([("p001", "no"), ("y", "?")].map(|(stem, why)| (stem.to_owned(), why.to_owned())));
+    let answers = Repeats::answers_of(&stems(3), &modules, &failed);
+    let failed = |why: &str| Answered::Failed(why.to_owned());
+    let answers: Vec<Answered> = answers.into_iter().map(|(_, answer)| answer).collect();
+    assert_eq!(answers, [Answered::Module, failed("no"), failed("missing from batch results")]);
+}
+
+#[test]
+fn a_batch_that_is_gone_is_made_again() {
+    let mut repeats = repeats(40);
+    let pod = ordered(&mut repeats);
+    finish(&mut repeats, &pod, 10.0, 0);
+    repeats.take(RepeatMark::Lost { repeat: 1, batch: 0 });
+    assert!(matches!(repeats.work(), Work::Batch { repeat: 1, batch: 0, .. }));
+    finish(&mut repeats, &pod, 5.0, 0);
+    finish(&mut repeats, &pod, 5.0, 0);
+    assert_eq!(repeats.seconds(1), Some(10.0));
+}
