@@ -81,6 +81,8 @@ complete -c gen404 -n "__fish_gen404_using_subcommand init" -l prompts -d 'Promp
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l carryover -d 'Prompts carried over from the previous round' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l round-days -d 'Days from one round to the next' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l rule -d 'Override a default limit, such as mismatches=4: a key of `rules` in config.json' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l format -d 'What the competition is about [default: mesh]' -r -f -a "mesh\t'Textured meshes'
+threejs\t'three.js modules'"
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l pool -d 'The pool: a file of prompt image URLs, one per line' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l leader-hotkey -d 'The first leader\'s hotkey' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l leader-repo -d 'The first leader\'s repository' -r
@@ -682,6 +684,8 @@ complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l seed -d 'Seed 
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l rounds -d 'Rounds to play, 1 to 365 [default: 2]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l miners -d 'Miners, 6 to 64: six with a role of their own, the rest plain [default: 7]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l prompts -d 'Prompts in a round, 1 to 128 [default: 10]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l format -d 'What the competition is about [default: mesh]' -r -f -a "mesh\t'Textured meshes'
+threejs\t'three.js modules'"
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l port -d 'The port of all servers; 0 picks a free one [default: 24404, or the next free one]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l judge -d 'How the judge behaves, to see what `verify` makes of it [default: honest]' -r -f -a "honest\t'It answers what it sees'
 lies\t'Its operator records a winner that its answers do not give: `verify` finds it'

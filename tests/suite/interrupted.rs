@@ -45,7 +45,7 @@ fn a_kill_at_any_write_leaves_old_or_new_and_a_rerun_completes() {
         let moment = Moment { block: Block(709_900), now: "2026-03-03T17:00:00Z".parse().unwrap() };
         let plan = finalize(&finished, moment).unwrap();
         let steps = AtomicUsize::new(0);
-        let mut kill = |_: &FileKind, _| {
+        let mut kill = |_: &gen404::model::file_path::FilePath, _| {
             let step = steps.fetch_add(1, Ordering::Relaxed);
             if step == stop { Err(Error::failed("killed")) } else { Ok(()) }
         };

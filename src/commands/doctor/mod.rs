@@ -82,6 +82,7 @@ fn desk(context: &Context<'_>, args: &DoctorArgs, mut config: Config, standing: 
         given.into_iter().chain([&pool]).flat_map(|list| &list.0).next().map(|prompt| prompt.url().to_owned());
     let render_service = args.drivers.render_service.clone().filter(|url| !url.trim().is_empty());
     Ok(Desk {
+        format: context.this_format().unwrap_or_default(),
         miners_image: config.builds.image.of(&miner, "0000000-doctor"),
         image: leader.map(|leader| leader.docker.clone()),
         config: services::impatient(config),

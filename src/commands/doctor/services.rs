@@ -23,10 +23,13 @@ use crate::world::pods::{Hardware, PodName, PodOrder};
 use crate::world::probe::{PATIENCE, Probed};
 use crate::world::render::RenderService;
 use crate::world::stop::Stop;
+use crate::world::views::settings::ViewDriver;
 
 /// What the checks of services work with.
 #[derive(Debug, Clone)]
 pub(super) struct Desk {
+    /// The competition's format, if it is known.
+    pub(super) format: Format,
     /// The settings, with flags and environment applied, and a single short attempt for everything.
     pub(super) config: Config,
     /// The render service, if one is named.
@@ -60,6 +63,7 @@ pub(super) fn impatient(mut config: Config) -> Config {
     (of_store.attempts, of_store.timeout_seconds) = (1, of_store.timeout_seconds.min(seconds));
     let of_distance = &mut config.distance;
     (of_distance.attempts, of_distance.timeout_seconds) = (1, of_distance.timeout_seconds.min(3 * seconds));
+    (config.views.attempts, config.views.timeout_seconds) = (1, config.views.timeout_seconds.min(3 * seconds));
     let of_pods = &mut config.pods;
     (of_pods.attempts, of_pods.timeout_seconds) = (1, of_pods.timeout_seconds.min(PATIENCE.as_secs_f64()));
     (config.builds.attempts, config.builds.longest_pause_seconds) = (1, 0);
@@ -87,7 +91,11 @@ pub(super) fn jobs(desk: &Desk, scope: &Scope) -> Vec<Job> {
         }
     }
     let draws = ["baseline", "download", "audit"].into_iter().any(|command| scope.has(command));
-    if let Some(url) = desk.render_service.clone().filter(|_| draws) {
+    if draws && desk.format == Format::Threejs {
+        let (views, embeddings) = (desk.clone(), desk.clone());
+        jobs.push(Job::new("views", move || vec![Finding::probed("views", views.views())]));
+        jobs.push(Job::new("embeddings", move || vec![Finding::probed("embeddings", embeddings.embeddings())]));
+    } else if let Some(url) = desk.render_service.clone().filter(|_| draws) {
         let offline = desk.offline;
         jobs.push(Job::new("render", move || vec![render(&url, offline)]));
     }
@@ -160,6 +168,7 @@ impl Desk {
                 false,
                 "give OPENAI_BASE_URL=https://host/v1, or [judge] base_url in gen404.toml",
             ),
+            Service::Distance if self.format == Format::Threejs => Choice::Unneeded,
             Service::Distance => made(
                 distance.chosen().is_some(),
                 distance.chosen() != Some(DistanceDriver::Http),
@@ -261,6 +270,26 @@ impl Desk {
         let of_judge = &self.config.judge;
         let timeout_seconds = of_judge.timeout_seconds.min(PATIENCE.as_secs());
         JudgeSettings { timeout_seconds, ..of_judge.clone() }.open(judge_key()?)?.lists_model()
+    }
+
+    /// What draws three.js modules.
+    fn views(&self) -> Result<Probed> {
+        let renderer = self.config.views.open(env)?;
+        match self.config.views.clone().with_env(env).chosen() {
+            Some(ViewDriver::Http) if !self.offline => self.config.views.service(env)?.probe(),
+            _ => Ok(Probed::fine(format!("{}: configured; not asked", renderer.name()))),
+        }
+    }
+
+    /// What embeds their views.
+    fn embeddings(&self) -> Result<Probed> {
+        Ok(match self.config.embeddings.open(&self.config.distance, env)? {
+            Some(embedder) => Probed::fine(format!("{}: configured; not asked", embedder.name())),
+            None => Probed::doubtful(
+                "none: views are stored without embeddings",
+                "the judge cannot be shown each side's best view: [embeddings] in gen404.toml names what embeds them",
+            ),
+        })
     }
 
     fn distance(&self) -> Result<Probed> {

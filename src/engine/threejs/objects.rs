@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::base::error::{Context as _, Error, Result};
 use crate::engine::context::Context;
+use crate::model::format::ModelFormat;
 use crate::model::ids::{Player, PromptStem, RoundNumber};
 use crate::model::objects::{MOST_VERSIONS, ObjectKey, ObjectKind, StoredObject};
 use crate::model::refusals::{self, Refusal};
@@ -206,7 +207,7 @@ impl ModulePlace<'_> {
         size: u64,
         sha256: &str,
     ) -> Result<StoredObject> {
-        let kind = ObjectKind::Model(crate::model::format::ModelFormat::Js);
+        let kind = ObjectKind::Model(ModelFormat::Js);
         let key = |version| ObjectKey::module(self.round, self.player, self.folder, stem, version);
         put_new(self.store, key, &NewObject { kind, bytes, size, sha256 })
     }

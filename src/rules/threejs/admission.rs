@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::base::text::counted;
 use crate::model::ids::{Block, Hotkey};
 use crate::model::threejs::programs::Coldkey;
 use crate::rules::submissions::{Intake, SubmissionRefusal};
@@ -41,6 +42,7 @@ pub(crate) fn admit(mut intake: Intake, holdings: &Holdings, required: u64) -> I
         let locked = holdings.locked.get(coldkey).copied().unwrap_or_default();
         let count = submissions.get(coldkey).copied().unwrap_or_default();
         let needed = required.saturating_mul(count);
+        let submissions = counted(count, "submission", "submissions");
         if u128::from(locked) >= u128::from(needed) * u128::from(PARTS) {
             return None;
         }
@@ -50,7 +52,7 @@ pub(crate) fn admit(mut intake: Intake, holdings: &Holdings, required: u64) -> I
             "" => whole.to_string(),
             part => format!("{whole}.{part}"),
         };
-        Some(format!("its owner has locked {has} alpha at block {at}, and needs {needed} for {count} submission(s)"))
+        Some(format!("its owner has locked {has} alpha at block {at}, and needs {needed} for {submissions}"))
     };
     let refused: Vec<(Hotkey, String)> =
         intake.accepted.keys().filter_map(|hotkey| Some((hotkey.clone(), refusal(hotkey)?))).collect();
@@ -112,7 +114,7 @@ mod tests {
         let admitted = admit(revealed(4), &holdings, 100);
         assert_eq!(admitted.accepted.keys().collect::<Vec<_>>(), [&key(3)]);
         let why = |n: u8| admitted.refused[&key(n)].reason.clone();
-        assert_eq!(why(1), "its owner has locked 199.999999999 alpha at block 9, and needs 200 for 2 submission(s)");
+        assert_eq!(why(1), "its owner has locked 199.999999999 alpha at block 9, and needs 200 for 2 submissions");
         assert_eq!(why(4), "its hotkey is not registered at block 9");
         assert_eq!(admit(revealed(4), &holdings, 0).accepted.len(), 3);
     }

@@ -1,7 +1,7 @@
 //! `builds.json` of three.js modules: as for meshes, with the hardware that each program asks for.
 
 use crate::model::builds::{Build, Builds};
-use crate::model::ids::RoundNumber;
+use crate::model::ids::{Hotkey, RoundNumber};
 use crate::model::store::FileWrite;
 use crate::model::submissions::{Submission, Submissions};
 use crate::model::threejs::file::{ThreejsFile, ThreejsRoundFile};
@@ -40,7 +40,7 @@ pub(crate) fn with_hardware(
     submissions: &ThreejsSubmissions,
     recorded: Option<&ThreejsBuilds>,
 ) -> Plan {
-    let entry = |(hotkey, build): (&crate::model::ids::Hotkey, &Build)| {
+    let entry = |(hotkey, build): (&Hotkey, &Build)| {
         let Build { repo, commit, revealed_at_block, tag, status, docker_image, extra } = build.clone();
         let submitted = submissions.get(hotkey).map(|submission| &submission.hardware);
         let hardware = submitted.or(recorded.and_then(|recorded| recorded.get(hotkey)).map(|build| &build.hardware));
@@ -58,7 +58,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::model::ids::Hotkey;
 
     #[test]
     fn a_build_runs_on_what_its_submission_names() {

@@ -3,7 +3,7 @@
 
 use super::builds::shared_submissions;
 use crate::model::format::Format;
-use crate::model::ids::Hotkey;
+use crate::model::ids::{Hotkey, PromptStem};
 use crate::model::outputs::{Output, Outputs};
 use crate::model::record::Extra;
 use crate::model::refusals;
@@ -57,7 +57,7 @@ fn shared_outputs(modules: &Modules) -> Outputs {
 /// `submitted.json` of a miner whose outputs these are: what is known now, else what is recorded.
 #[must_use]
 pub(crate) fn modules(hotkey: &Hotkey, outputs: &Outputs, known: &KnownFiles, recorded: Option<&Modules>) -> Modules {
-    let entry = |(stem, output): (&crate::model::ids::PromptStem, &Output)| {
+    let entry = |(stem, output): (&PromptStem, &Output)| {
         let old = recorded.and_then(|recorded| recorded.get(stem));
         let extra = old.map(|old| old.extra.clone()).unwrap_or_default();
         let new = known.get(hotkey, stem).map(|outcome| Module { extra, ..module(outcome) });

@@ -113,7 +113,7 @@ mod tests {
         )
         .unwrap();
         let state = CompetitionState::new(RoundNumber(3), Stage::Finalizing, None);
-        let moment = Moment { block: crate::model::ids::Block(2500), now: "2026-06-01T12:00:00Z".parse().unwrap() };
+        let moment = Moment { block: Block(2500), now: "2026-06-01T12:00:00Z".parse().unwrap() };
         let written = |winner: serde_json::Value| {
             let (settings, winner) = (settings(), serde_json::from_value(winner).unwrap());
             let facts = ThreejsFinished {

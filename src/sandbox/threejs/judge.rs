@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::module::shape_of;
+use crate::base::text::counted;
 use crate::sandbox::judge::image_urls;
 use crate::sandbox::models::Shape;
 
@@ -75,7 +76,7 @@ fn said(label: &str, urls: &[String], truth: &dyn Truth) -> Result<Value, String
                 _ => json!({"penalty_1": rounded(one), "penalty_2": rounded(two), "issues": issues}),
             })
         }
-        _ => Err(format!("{label:?} with {} images is not asked here", urls.len())),
+        _ => Err(format!("{label:?} with {} is not asked here", counted(urls.len(), "image", "images"))),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::base::error::Result;
 use crate::base::text::counted;
-use crate::model::ids::{Player, RoundNumber};
+use crate::model::ids::{Hotkey, Player, RoundNumber};
 use crate::model::source_audit::SourceVerdict;
 use crate::model::store::Store;
 use crate::model::threejs::snapshot::{ThreejsRound, ThreejsSnapshot};
@@ -35,7 +35,7 @@ pub(crate) fn played(store: &Store, participants: &Participants) -> Result<Playe
 
 fn round(participants: &Participants, number: RoundNumber, files: &ThreejsRound) -> RoundSummary {
     let miners = files.submissions.get().map(order).unwrap_or_default();
-    let row = |hotkey: &crate::model::ids::Hotkey| {
+    let row = |hotkey: &Hotkey| {
         let player = Player::Miner(hotkey.clone());
         let audit = files.generation_audits.get().and_then(|audits| audits.get(hotkey));
         StandingsRow {

@@ -157,8 +157,9 @@ mod tests {
             assert_eq!(read(&bytes[..cut]), None, "{cut}");
         }
         let mut damaged = bytes;
-        damaged[200] ^= 1;
-        assert_ne!(read(&damaged), Some(arrays));
+        // Within the first vector.
+        damaged[170] ^= 1;
+        assert_eq!(read(&damaged), None);
     }
 
     #[test]
@@ -166,24 +167,5 @@ mod tests {
         let npy = npy(&[1.0; 384]);
         assert_eq!((npy.len() - 384 * 4) % 64, 0);
         assert!(npy.starts_with(b"\x93NUMPY\x01\x00"));
-    }
-
-    /// numpy reads it, where there is one.
-    #[test]
-    fn numpy_reads_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("e.npz");
-        let arrays: Vec<_> = (0..9u8).map(|n| (format!("view_{n}"), vec![f32::from(n) / 3.0; 384])).collect();
-        std::fs::write(&path, write(&arrays)).unwrap();
-        let script = "import sys, numpy as n\nz = n.load(sys.argv[1])\nprint(z.files, z['view_8'].dtype, z['view_8'].shape, \
-                      float(z['view_8'][0]))";
-        let ran = std::process::Command::new("python3").args(["-c", script]).arg(&path).output();
-        match ran {
-            Ok(ran) if ran.status.success() => {
-                let said = String::from_utf8(ran.stdout).unwrap();
-                assert!(said.contains("'view_0', 'view_1'") && said.contains("float32 (384,) 2.66"), "{said}");
-            }
-            _ => println!("skipped: no numpy"),
-        }
     }
 }

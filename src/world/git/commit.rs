@@ -23,7 +23,7 @@ impl Git {
     /// # Errors
     /// The checkout is in no state to commit in, someone else committed in between, or git's files cannot be
     /// written.
-    pub fn commit(&self, files: &[FilePath], message: &str) -> Result<Option<String>> {
+    pub fn commit<F: Clone + Into<FilePath>>(&self, files: &[F], message: &str) -> Result<Option<String>> {
         let what = || self.cannot("commit");
         if files.is_empty() {
             return Ok(None);
@@ -38,7 +38,7 @@ impl Git {
         };
         let mut editor = repo.edit_tree(base).failed(what)?;
         let mut blobs = Vec::new();
-        for file in files {
+        for file in files.iter().cloned().map(Into::<FilePath>::into) {
             let path = file.as_str();
             let bytes = files::read_below(&self.root, Path::new(path), file.largest())?;
             let bytes = bytes.ok_or_else(|| Error::file(&self.root.join(path), "missing"))?;

@@ -44,7 +44,7 @@ pub(super) fn output(
     let [model, preview] = endings;
     for (url, ending) in [(output.model, model), (output.preview, preview)] {
         let is_in = |url: &str, folder: &String| {
-            let base = url.strip_suffix(ending).and_then(|url| url.strip_suffix(stem.as_str()));
+            let base = url.strip_suffix(ending).and_then(|url| without_stem(url, stem.as_str()));
             base.and_then(|base| base.strip_suffix('/')?.strip_suffix(folder.as_str()))
                 .is_some_and(|base| base.ends_with('/'))
         };
@@ -56,6 +56,16 @@ pub(super) fn output(
     if output.seconds.is_some_and(|seconds| seconds < 0.0) {
         claim.fail(format!("{stem}: generation_time is negative"));
     }
+}
+
+/// A URL without the stem at its end, and without the mark of a later version (`car-2`): gen404 never replaces an object.
+fn without_stem<'u>(url: &'u str, stem: &str) -> Option<&'u str> {
+    let later = || {
+        let (rest, number) = url.rsplit_once('-')?;
+        let version: u32 = number.parse().ok()?;
+        if version < 2 || version.to_string() != number { None } else { rest.strip_suffix(stem) }
+    };
+    url.strip_suffix(stem).or_else(later)
 }
 
 /// A round that is over: who won it, and from which block on.

@@ -256,14 +256,14 @@ impl Judged<'_> {
         match until {
             Until::Ever => return None,
             Until::Decided => return Some(CheckStatus::Warn),
-            Until::Written | Until::Played | Until::Stopped | Until::Used => {}
+            Until::Written | Until::Played | Until::Stopped | Until::Fetched | Until::Used => {}
         }
         let stand = self.before.filter(|_| until != Until::Written);
         let Some((stand, round)) = stand.zip(round) else { return Some(CheckStatus::Fail) };
-        if until == Until::Used {
+        if matches!(until, Until::Used | Until::Fetched) {
             let early = ["collecting", "generating", "open", "miner_generation", "downloading"].contains(&stand.stage);
             let used = round < stand.round || (round == stand.round && !early);
-            return used.then_some(CheckStatus::Warn);
+            return used.then_some(if until == Until::Used { CheckStatus::Warn } else { CheckStatus::Fail });
         }
         let over = matches!(stand.stage, "finalizing" | "finished");
         let late = (round == stand.round && over) || (round + 1 == stand.round && stand.stage == "open");

@@ -49,6 +49,8 @@ pub(super) enum Until {
     Played,
     /// Until then; that service stops late, and may write once more until the next round is under way.
     Stopped,
+    /// Until the round's duels begin, which rest on it.
+    Fetched,
     /// Until the round's duels begin, which rest on it. Later it can have reasons, so that it is odd, not wrong.
     Used,
     /// It is odd at any time, for it had counted already.
@@ -135,7 +137,7 @@ fn of_threejs(content: &ThreejsContent, file: &ThreejsFile) -> Kept {
             let submitted = matches!(file, ThreejsFile::Player(_, _, ThreejsPlayerFile::Submitted));
             let until = |module: &Module| match module {
                 // It may be fetched again until the duels begin.
-                module if submitted && module.views.is_none() => Until::Used,
+                module if submitted && module.views.is_none() => Until::Fetched,
                 module if submitted || module.js.is_some() => Until::Written,
                 _ => Until::Played,
             };
