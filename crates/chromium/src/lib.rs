@@ -22,7 +22,7 @@ mod verdict;
 pub use connection::Stopped;
 pub use picture::{Picture, grid};
 pub use pool::{Pool, Rendered};
-pub use scene::{Lighting, Module, Sheet, View};
+pub use scene::{Lighting, Sheet, View};
 pub use settings::{Limits, NOBODY, SceneLimits, Settings, THREE_SHA256, THREE_VERSION};
 pub use usage::is_alive;
 pub use verdict::{Bounds, Corner, Failure, Metrics, RenderError};

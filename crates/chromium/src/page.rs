@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::connection::{Budget, Connection, CpuOf, Ended, Stopped};
 use crate::names;
 use crate::picture::Picture;
-use crate::scene::{Module, Sheet};
+use crate::scene::{Sheet, function_bodies};
 use crate::settings::Limits;
 use crate::verdict::{Failure, Metrics, RenderError};
 
@@ -47,7 +47,7 @@ pub(crate) fn render(
     browser: &mut Connection,
     three: &str,
     limits: &Limits,
-    module: &Module<'_>,
+    module: &str,
     sheets: &[Sheet],
     stopped: Stopped<'_>,
 ) -> Verdict {
@@ -143,7 +143,7 @@ impl<'a> Page<'a> {
     }
 
     /// Runs a module, and inspects what it made.
-    fn run(&mut self, module: &Module<'_>, limits: &Limits) -> Result<Result<Metrics, RenderError>, Ended> {
+    fn run(&mut self, module: &str, limits: &Limits) -> Result<Result<Metrics, RenderError>, Ended> {
         let refused = |failure: Failure| Ok(Err(RenderError::refused(failure)));
         let budget = self.browser.budget(Some((CpuOf::Page, limits.run)));
         let ran = self.ran(module, &budget);
@@ -165,13 +165,11 @@ impl<'a> Page<'a> {
     }
 
     /// What the page says of a module, or why the module does not compile.
-    fn ran(&mut self, module: &Module<'_>, budget: &Budget) -> Result<Result<String, String>, Ended> {
-        let body = module.as_function_body();
-        let id = self.invoke("parses", &json!({ "value": body }))?;
-        let fault = self.invoked(id, budget)?;
-        if !fault.is_empty() {
-            return Ok(Err(fault));
-        }
+    fn ran(&mut self, module: &str, budget: &Budget) -> Result<Result<String, String>, Ended> {
+        let body = match self.body(module, budget)? {
+            Ok(body) => body,
+            Err(fault) => return Ok(Err(fault)),
+        };
         let kept = names::KEPT.split_whitespace().collect::<Vec<_>>().join(",");
         let make = format!(
             "(function(){{with(arguments[0]){{return function({kept}){{\"use strict\";return function(){{{body}\n}}}}}}}})"
@@ -183,6 +181,20 @@ impl<'a> Page<'a> {
         let make = object(&made)?;
         let id = self.invoke("run", &json!({ "objectId": make }))?;
         self.invoked(id, budget).map(Ok)
+    }
+
+    /// The function body that a module stands for, or why it does not compile.
+    fn body(&mut self, module: &str, budget: &Budget) -> Result<Result<String, String>, Ended> {
+        let mut first_fault = None;
+        for body in function_bodies(module) {
+            let id = self.invoke("parses", &json!({ "value": body }))?;
+            let fault = self.invoked(id, budget)?;
+            if fault.is_empty() {
+                return Ok(Ok(body));
+            }
+            first_fault.get_or_insert(fault);
+        }
+        Ok(Err(first_fault.unwrap_or_else(|| "no default export".to_owned())))
     }
 
     /// Draws what a module made.

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use crate::connection::{Connection, Ended, Stopped};
 use crate::page::{self, Drawn, Verdict};
 use crate::picture::Picture;
-use crate::scene::{Module, Sheet};
+use crate::scene::Sheet;
 use crate::settings::Settings;
 use crate::verdict::{Failure, Metrics, RenderError};
 
@@ -67,11 +67,11 @@ impl Pool {
         Ok(version)
     }
 
-    /// Draws a module. A crash says something of the module only if a fresh browser crashes in the same way.
+    /// Draws a module, given its source. A crash says something of the module only if a fresh browser crashes in the same way.
     ///
     /// # Errors
     /// The module is refused, the browser failed, or a stop was requested.
-    pub fn render(&self, module: &Module<'_>, sheets: &[Sheet], stopped: Stopped<'_>) -> Result<Rendered, RenderError> {
+    pub fn render(&self, module: &str, sheets: &[Sheet], stopped: Stopped<'_>) -> Result<Rendered, RenderError> {
         let taken = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let used = taken.is_some();
         let first = match taken.map_or_else(|| self.start(), Ok) {
@@ -96,7 +96,7 @@ impl Pool {
     }
 
     /// Tries it in one browser, which is kept if it can go on.
-    fn attempt(&self, mut browser: Browser, module: &Module<'_>, sheets: &[Sheet], stopped: Stopped<'_>) -> Attempt {
+    fn attempt(&self, mut browser: Browser, module: &str, sheets: &[Sheet], stopped: Stopped<'_>) -> Attempt {
         let limits = &self.settings.limits;
         let verdict: Verdict = page::render(&mut browser.connection, &self.three, limits, module, sheets, stopped);
         match verdict {

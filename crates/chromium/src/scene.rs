@@ -1,32 +1,43 @@
-//! What is to be drawn: a module, and the views of it.
-
-use std::ops::Range;
+//! What is to be drawn: a module as a function, and the views of it.
 
 use serde_json::{Value, json};
 
-/// A module, and where its default export is declared.
-#[derive(Debug, Clone)]
-pub struct Module<'a> {
-    source: &'a str,
-    export: Range<usize>,
+/// Places in a module that may be its default export, and are tried.
+const MOST_PLACES: usize = 64;
+
+/// The bodies of a function that a module may stand for, one for each place that reads `export default`: what it exports
+/// is returned. At most one of them compiles, since `export` stands in no function, and the other places are within
+/// comments and literals. As in the render service, what is declared as `const`, `let` or `class` after the export is
+/// never reached.
+pub(crate) fn function_bodies(module: &str) -> impl Iterator<Item = String> {
+    let places = module.match_indices("export").filter_map(|(start, word)| {
+        let end = start + word.len();
+        let rest = module.get(end..)?;
+        let default = past_blanks(rest);
+        let after = default.strip_prefix("default")?;
+        (default.len() < rest.len()).then_some((start, after))
+    });
+    // No line break after `return` may end the statement.
+    places
+        .take(MOST_PLACES)
+        .filter_map(|(start, after)| Some(format!("{}return void 0, {after}", module.get(..start)?)))
 }
 
-impl<'a> Module<'a> {
-    /// A module with the bytes of `export default` in it, from the `e` of the one to the `t` of the other; `None` if
-    /// they are not within it. A function, or an expression, has to follow.
-    #[must_use]
-    pub fn new(source: &'a str, export: Range<usize>) -> Option<Self> {
-        let within =
-            source.get(export.clone()).is_some_and(|text| text.starts_with("export") && text.ends_with("default"));
-        within.then_some(Module { source, export })
-    }
-
-    /// The module as the body of a function that returns what it exports. What is declared as `const`, `let` or `class`
-    /// after the export is never reached, as in the render service.
-    pub(crate) fn as_function_body(&self) -> String {
-        let (before, rest) = self.source.split_at_checked(self.export.start).unwrap_or((self.source, ""));
-        let after = rest.get(self.export.len()..).unwrap_or_default();
-        format!("{before}return {after}")
+/// What follows white space and comments.
+fn past_blanks(mut text: &str) -> &str {
+    loop {
+        let trimmed = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+        let after = if let Some(comment) = trimmed.strip_prefix("/*") {
+            comment.split_once("*/").map(|(_, after)| after)
+        } else if let Some(comment) = trimmed.strip_prefix("//") {
+            comment.split_once(['\n', '\r', '\u{2028}', '\u{2029}']).map(|(_, after)| after)
+        } else {
+            None
+        };
+        match after {
+            Some(after) => text = after,
+            None => return trimmed,
+        }
     }
 }
 
@@ -94,12 +105,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_export_becomes_a_return() {
-        let source = "const a = 1; export  default (THREE) => a;";
-        let module = Module::new(source, 13..28).unwrap();
-        assert_eq!(module.as_function_body(), "const a = 1; return  (THREE) => a;");
-        let no: [Range<usize>; 3] = [0..4, 13..99, 14..28];
-        assert!(no.into_iter().all(|range| Module::new(source, range).is_none()));
-        assert!(Module::new("é export default 1", 1..3).is_none());
+    fn each_place_that_may_be_the_export_becomes_a_return() {
+        let bodies = |module: &str| function_bodies(module).collect::<Vec<_>>();
+        assert_eq!(bodies("const a = 1; export  default\n(T) => a;"), ["const a = 1; return void 0, \n(T) => a;"]);
+        assert_eq!(bodies("export /* a */ // b\n default f"), ["return void 0,  f"]);
+        let twice = bodies("// export default\nexport default 1");
+        assert_eq!(twice, ["// return void 0, \nexport default 1", "// export default\nreturn void 0,  1"]);
+        for none in ["", "exportdefault 1", "export { a as default }", "export /* default", "export //default"] {
+            assert!(bodies(none).is_empty(), "{none}");
+        }
+        assert_eq!(bodies(&"export default ".repeat(99)).len(), MOST_PLACES);
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use gen404_chromium::{Pool, RenderError, Settings, is_alive};
 
-use crate::{draw, is_gone, module, settings, sheets};
+use crate::{draw, is_gone, settings, sheets};
 
 fn with_box(doing: &str) -> String {
     format!(
@@ -34,7 +34,7 @@ fn refused(pool: &Pool, name: &str, source: &str) -> (String, String) {
 
 /// Each is refused for its rule, in bounded time; and the pool draws on.
 fn are_refused(modules: &[(&str, String, &str, &str)]) {
-    let Some(settings) = settings() else { return };
+    let Some((settings, _turn)) = settings() else { return };
     let pool = Pool::open(settings).unwrap();
     for (name, source, rule, detail) in modules {
         let begun = Instant::now();
@@ -108,7 +108,7 @@ fn modules_that_reach_out_when_they_are_drawn_are_refused() {
 
 #[test]
 fn no_request_reaches_a_server() {
-    let Some(settings) = settings() else { return };
+    let Some((settings, _turn)) = settings() else { return };
     let pool = Pool::open(settings).unwrap();
     let (tcp, udp) = (TcpListener::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
     tcp.set_nonblocking(true).unwrap();
@@ -139,20 +139,20 @@ fn no_request_reaches_a_server() {
 
 #[test]
 fn a_stop_ends_it_at_once() {
-    let Some(settings) = settings() else { return };
+    let Some((settings, _turn)) = settings() else { return };
     let pool = Pool::open(settings).unwrap();
     draw(&pool, &with_box("")).unwrap();
     let groups = pool.idle_groups();
     let begun = Instant::now();
     let stopped = || begun.elapsed() > Duration::from_millis(500);
-    let told = pool.render(&module(&with_box("for (;;);")), &sheets(), &stopped);
+    let told = pool.render(&with_box("for (;;);"), &sheets(), &stopped);
     assert_eq!(told.map(|_| ()), Err(RenderError::Stopped));
     assert!(begun.elapsed() < Duration::from_secs(10) && groups.into_iter().all(is_gone));
 }
 
 #[test]
 fn a_browser_that_ended_meanwhile_is_replaced() {
-    let Some(settings) = settings() else { return };
+    let Some((settings, _turn)) = settings() else { return };
     let pool = Pool::open(settings).unwrap();
     let first = draw(&pool, &with_box("")).unwrap();
     for group in pool.idle_groups() {
@@ -164,7 +164,7 @@ fn a_browser_that_ended_meanwhile_is_replaced() {
 
 #[test]
 fn what_is_missing_is_named() {
-    let Some(settings) = settings() else { return };
+    let Some((settings, _turn)) = settings() else { return };
     let other = Settings { three_sha256: "00".repeat(32), ..settings.clone() };
     assert!(Pool::open(other).unwrap_err().contains("SHA-256 is 284f4cdc"));
     let none = Settings { three: "/nowhere/three.cjs".into(), ..settings.clone() };
@@ -184,7 +184,7 @@ fn draws_without_end_where_told_to() {
     if std::env::var_os("GEN404_DRAW_WITHOUT_END").is_none() {
         return;
     }
-    let mut settings = settings().unwrap();
+    let (mut settings, _turn) = settings().unwrap();
     settings.limits.run = Duration::from_secs(600);
     let pool = Pool::open(settings).unwrap();
     draw(&pool, &with_box("")).unwrap();
@@ -195,9 +195,7 @@ fn draws_without_end_where_told_to() {
 
 #[test]
 fn a_kill_of_this_process_leaves_nothing() {
-    if settings().is_none() {
-        return;
-    }
+    let Some((_, _turn)) = settings() else { return };
     let folder = tempfile::tempdir().unwrap();
     // As /tmp: the browser's user removes its profile from it.
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o1777);

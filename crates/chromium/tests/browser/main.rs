@@ -12,12 +12,34 @@ mod pictures;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use gen404_chromium::{Lighting, Module, Pool, RenderError, Rendered, Settings, Sheet, View, is_alive};
+use gen404_chromium::{Lighting, Pool, RenderError, Rendered, Settings, Sheet, View, is_alive};
+
+/// As many tests at once as have a browser each; the others wait.
+static TURNS: (Mutex<u32>, Condvar) = (Mutex::new(2), Condvar::new());
+
+/// A turn of a test that uses a browser; it ends when it is dropped.
+struct Turn;
+
+impl Turn {
+    fn take() -> Turn {
+        let (free, told) = (TURNS.0.lock().unwrap(), &TURNS.1);
+        *told.wait_while(free, |free| *free == 0).unwrap() -= 1;
+        Turn
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        *TURNS.0.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        TURNS.1.notify_one();
+    }
+}
 
 /// The browser and three.js of this machine; `None`, and a word about it, where one is missing.
-fn settings() -> Option<Settings> {
+fn settings() -> Option<(Settings, Turn)> {
     let program = std::env::var_os("GEN404_CHROMIUM").map_or_else(|| PathBuf::from("chromium"), PathBuf::from);
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let three = std::env::var_os("GEN404_THREE")
@@ -44,13 +66,7 @@ fn settings() -> Option<Settings> {
     settings.limits.memory = 1 << 30;
     // A user other than root brings the sandbox; whether the kernel lets it is not what is tested.
     settings.sandbox = std::env::var_os("GEN404_NO_SANDBOX").is_none();
-    Some(settings)
-}
-
-/// A module whose export is written plainly.
-fn module(source: &str) -> Module<'_> {
-    let at = source.find("export default").expect("an export");
-    Module::new(source, at..at + "export default".len()).unwrap()
+    Some((settings, Turn::take()))
 }
 
 /// Two small views.
@@ -61,7 +77,7 @@ fn sheets() -> Vec<Sheet> {
 
 /// Draws a module that nothing stops.
 fn draw(pool: &Pool, source: &str) -> Result<Rendered, RenderError> {
-    pool.render(&module(source), &sheets(), &|| false)
+    pool.render(source, &sheets(), &|| false)
 }
 
 /// Waits until a process group is gone.

@@ -56,6 +56,12 @@ fn tame() -> Vec<(&'static str, String, Told)> {
             returning("new THREE.InstancedMesh(new THREE.BoxGeometry(.1, .1, .1), new THREE.MeshBasicMaterial(), 9)"),
             Drawn(24),
         ),
+        (
+            "export in a comment",
+            format!("/* no export default */ const a = 'export default'; {}", with_box("")),
+            Drawn(24),
+        ),
+        ("export over lines", with_box("").replace("export default", "export // all\n default\n"), Drawn(24)),
         ("animated by accident", with_box("m.onBeforeRender = () => { m.rotation.y += .1; }"), Drawn(24)),
         (
             "random",
@@ -101,6 +107,7 @@ fn breaking() -> Vec<(&'static str, String, Told)> {
         ("does not compile", with_box("return ("), execution("Unexpected token")),
         ("breaks out", "}}}}, globalThis.x = 1, function () { return function () { return function () { return function () { export default 1".into(), execution("Unexpected token")),
         ("late constant", format!("{}\nconst side = .5;", returning("new THREE.Mesh(new THREE.BoxGeometry(side, .1, .1))")), execution("before initialization")),
+        ("no export", "const a = 1;".into(), execution("no default export")),
         ("no function", "export default 5".into(), execution("no function")),
         ("excluded", returning("new THREE.SkinnedMesh()"), execution("THREE.SkinnedMesh is forbidden")),
         ("unknown", returning("new THREE.Gizmo()"), execution("THREE.Gizmo is not a recognized Three.js API")),
@@ -187,7 +194,7 @@ fn told(pool: &Pool, modules: Vec<(&'static str, String, Told)>) {
 }
 
 fn told_and_ended(modules: Vec<(&'static str, String, Told)>) {
-    let Some(settings) = settings() else { return };
+    let Some((settings, _turn)) = settings() else { return };
     let pool = Pool::open(settings).unwrap();
     told(&pool, modules);
     let groups = pool.idle_groups();

@@ -2,7 +2,7 @@
 
 use gen404_chromium::{Lighting, Picture, Pool, Sheet, View, grid};
 
-use crate::{module, settings};
+use crate::settings;
 
 /// Six panels on the sides of a cube, each of a colour of its own: +X red, -X cyan, +Y green, -Y magenta, +Z blue, -Z yellow.
 const DIE: &str = "export default function (THREE) {
@@ -23,13 +23,13 @@ fn at(picture: &Picture, x: u32, y: u32) -> [u8; 4] {
 
 #[test]
 fn the_camera_stands_where_the_angles_say() {
-    let Some(settings) = settings() else { return };
+    let Some((settings, _turn)) = settings() else { return };
     let pool = Pool::open(settings).unwrap();
     let view = |theta: f64, phi: f64| View { theta, phi };
     let views =
         [view(0.0, 0.0), view(90.0, 0.0), view(180.0, 0.0), view(270.0, 0.0), view(0.0, -90.0), view(0.0, 90.0)];
     let sheet = Sheet::new(64, [0x12, 0x80, 0xfe], Lighting::Follow, &views);
-    let rendered = pool.render(&module(DIE), &[sheet], &|| false).unwrap();
+    let rendered = pool.render(DIE, &[sheet], &|| false).unwrap();
     let pictures = &rendered.sheets[0];
     let middles: Vec<[u8; 4]> = pictures.iter().map(|picture| at(picture, 32, 32)).collect();
     let expected: [[u8; 4]; 6] = [
@@ -50,19 +50,19 @@ fn the_camera_stands_where_the_angles_say() {
 
 #[test]
 fn the_top_of_a_view_from_above_is_behind() {
-    let Some(settings) = settings() else { return };
+    let Some((settings, _turn)) = settings() else { return };
     let pool = Pool::open(settings).unwrap();
     // A box before the origin, seen from above: in the lower half.
     let before = "export default (THREE) => { const m = new THREE.Mesh(new THREE.BoxGeometry(.2, .2, .2), new THREE.MeshBasicMaterial({ color: 0 })); m.position.z = .3; return m; }";
     let sheet = Sheet::new(64, [255; 3], Lighting::Follow, &[View { theta: 0.0, phi: -90.0 }]);
-    let rendered = pool.render(&module(before), &[sheet], &|| false).unwrap();
+    let rendered = pool.render(before, &[sheet], &|| false).unwrap();
     let picture = &rendered.sheets[0][0];
     assert_eq!((at(picture, 32, 43)[0], at(picture, 32, 21)[0]), (0, 255));
 }
 
 #[test]
 fn every_browser_draws_the_same_bytes_at_any_number_of_threads() {
-    let Some(settings) = settings() else { return };
+    let Some((settings, _turn)) = settings() else { return };
     let pool = Pool::open(settings).unwrap();
     let source = "export default (THREE) => {
       const g = new THREE.Group();
@@ -80,7 +80,7 @@ fn every_browser_draws_the_same_bytes_at_any_number_of_threads() {
         Sheet::new(128, [0x80; 3], Lighting::Studio, &[view(24.0), view(120.0), view(216.0), view(312.0)]),
     ];
     let drawn = || {
-        let rendered = pool.render(&module(source), &sheets, &|| false).unwrap();
+        let rendered = pool.render(source, &sheets, &|| false).unwrap();
         let [views, four] = rendered.sheets.as_slice() else { panic!("two sheets") };
         let mut files: Vec<Vec<u8>> = views.iter().map(|picture| picture.png().unwrap()).collect();
         files.push(grid(four, 5).unwrap());
