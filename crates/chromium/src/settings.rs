@@ -70,7 +70,7 @@ impl Default for Limits {
             draw: Duration::from_secs(120),
             wall: Duration::from_secs(300),
             heap_mib: 256,
-            memory: 3 << 30,
+            memory: 2 << 30,
             scene: SceneLimits::default(),
         }
     }

@@ -169,7 +169,8 @@ fn files<const COUNT: usize>(pictures: &[Picture]) -> std::result::Result<[Vec<u
 fn of_browser(error: RenderError) -> Error {
     match error {
         RenderError::Stopped => stopped(),
-        error => Error::outside(shown_text(&error.to_string(), 400)).hint("`gen404 doctor` tries the browser: see docs/views.md"),
+        error => Error::outside(shown_text(&error.to_string(), 400))
+            .hint("`gen404 doctor` tries the browser: see docs/views.md"),
     }
 }
 

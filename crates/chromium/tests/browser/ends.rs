@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use gen404_chromium::{Pool, RenderError, Settings, is_alive};
 
-use crate::{draw, is_gone, settings, sheets};
+use crate::{BOUNDED, draw, is_gone, settings, sheets};
 
 fn with_box(doing: &str) -> String {
     format!(
@@ -39,7 +39,7 @@ fn are_refused(modules: &[(&str, String, &str, &str)]) {
     for (name, source, rule, detail) in modules {
         let begun = Instant::now();
         let (found, told) = refused(&pool, name, source);
-        assert!(begun.elapsed() < Duration::from_secs(240), "{name}: {:?}", begun.elapsed());
+        assert!(begun.elapsed() < BOUNDED, "{name}: {:?}", begun.elapsed());
         assert!((found.as_str(), true) == (*rule, told.contains(detail)), "{name}: {found}: {told}");
     }
     draw(&pool, &with_box("")).unwrap();

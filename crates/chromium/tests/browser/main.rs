@@ -17,6 +17,10 @@ use std::time::{Duration, Instant};
 
 use gen404_chromium::{Lighting, Pool, RenderError, Rendered, Settings, Sheet, View, is_alive};
 
+/// The most time that drawing a module takes, or refusing it, twice. A machine that does much else gives a browser
+/// little of its time, and what is bounded is CPU time.
+const BOUNDED: Duration = Duration::from_secs(900);
+
 /// As many tests at once as have a browser each; the others wait.
 static TURNS: (Mutex<u32>, Condvar) = (Mutex::new(2), Condvar::new());
 
@@ -64,6 +68,7 @@ fn settings() -> Option<(Settings, Turn)> {
     settings.limits.run = Duration::from_secs(3);
     settings.limits.draw = Duration::from_secs(20);
     settings.limits.memory = 1 << 30;
+    settings.limits.wall = BOUNDED / 2;
     // A user other than root brings the sandbox; whether the kernel lets it is not what is tested.
     settings.sandbox = std::env::var_os("GEN404_NO_SANDBOX").is_none();
     Some((settings, Turn::take()))

@@ -1,10 +1,10 @@
 //! Modules that keep the rules and modules that do not, each with what it is told.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use gen404_chromium::{Pool, RenderError};
 
-use crate::{draw, is_gone, settings};
+use crate::{BOUNDED, draw, is_gone, settings};
 
 /// What is expected of a module.
 enum Told {
@@ -176,7 +176,7 @@ fn told(pool: &Pool, modules: Vec<(&'static str, String, Told)>) {
         let begun = Instant::now();
         let first = draw(pool, &source);
         let second = draw(pool, &source);
-        assert!(begun.elapsed() < Duration::from_secs(240), "{name}: {:?}", begun.elapsed());
+        assert!(begun.elapsed() < BOUNDED, "{name}: {:?}", begun.elapsed());
         match (&first, &second) {
             (Ok(first), Ok(second)) => assert!(first == second, "{name}: drawn twice, and not the same"),
             _ => assert_eq!(format!("{first:?}"), format!("{second:?}"), "{name}"),
