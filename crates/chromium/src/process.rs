@@ -11,9 +11,16 @@ use tempfile::TempDir;
 use crate::settings::Settings;
 
 /// Chromium reads commands from descriptor 3 and answers on 4. The shell puts them there, so that no code of ours runs
-/// between fork and exec. It waits, and removes the profile also where this process was killed: Chromium ends itself
-/// once its commands end.
-const SHELL: &str = r#"ulimit -c 0; "$@" 3<&0 4>&1 </dev/null >/dev/null 2>"$0/log"; rm -rf -- "$0""#;
+/// between fork and exec, and keeps the beginning of what Chromium complains of. Chromium ends itself once its commands
+/// end, which they do when this process is killed: then the shell removes the profile.
+const SHELL: &str = r#"
+ulimit -c 0
+exec 3<&0 4>&1 </dev/null >/dev/null
+"$@" 2>&1 >/dev/null | { exec 3<&- 4>&- >/dev/null; head -c 65536 >"$0/log"; cat; }
+exec 4>&-
+cat <&3
+rm -rf -- "$0"
+"#;
 
 /// Bytes of what a browser that does not start had to say.
 const LONGEST_LOG: u64 = 64 << 10;
@@ -101,7 +108,7 @@ impl Process {
         command.env("DBUS_SESSION_BUS_ADDRESS", "disabled:").env("DBUS_SYSTEM_BUS_ADDRESS", "disabled:");
         command.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         own_group(&mut command);
-        if getuid().is_root() && settings.sandbox {
+        if getuid().is_root() {
             hand_over(profile.path(), settings.user, &mut command)?;
         }
         let mut child = command.spawn()?;

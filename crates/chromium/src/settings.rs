@@ -25,7 +25,7 @@ pub struct Settings {
     pub three_sha256: String,
     /// The user, and group, to run as where this process is root.
     pub user: u32,
-    /// Is Chromium's own sandbox on? Without it, a fault in V8 is a way into this machine.
+    /// Is Chromium's own sandbox on? Without it, a fault in V8 is a way to all that the user may do.
     pub sandbox: bool,
     /// The bounds of a module.
     pub limits: Limits,

@@ -178,6 +178,21 @@ fn what_is_missing_is_named() {
     }
 }
 
+#[test]
+fn what_a_browser_complains_of_is_told() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let Some((settings, _turn)) = settings() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("browser");
+    std::fs::write(&program, "#!/bin/sh\necho one >&2\necho 'FATAL: no usable sandbox' >&2\nexit 1\n").unwrap();
+    for path in [folder.path(), &program] {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let pool = Pool::open(Settings { program, ..settings }).unwrap();
+    let RenderError::Failed(why) = draw(&pool, &with_box("")).unwrap_err() else { panic!("it says something else") };
+    assert!(why.contains("FATAL: no usable sandbox"), "{why}");
+}
+
 /// Run by the next test in a process of its own, which is killed: prints the browser's group, and draws without end.
 #[test]
 fn draws_without_end_where_told_to() {
