@@ -63,7 +63,9 @@ pub(super) fn impatient(mut config: Config) -> Config {
     (of_store.attempts, of_store.timeout_seconds) = (1, of_store.timeout_seconds.min(seconds));
     let of_distance = &mut config.distance;
     (of_distance.attempts, of_distance.timeout_seconds) = (1, of_distance.timeout_seconds.min(3 * seconds));
-    (config.views.attempts, config.views.timeout_seconds) = (1, config.views.timeout_seconds.min(3 * seconds));
+    let of_views = &mut config.views;
+    (of_views.attempts, of_views.timeout_seconds) = (1, of_views.timeout_seconds.min(3 * seconds));
+    of_views.chromium.wall_seconds = of_views.chromium.wall_seconds.min(6 * seconds);
     let of_pods = &mut config.pods;
     (of_pods.attempts, of_pods.timeout_seconds) = (1, of_pods.timeout_seconds.min(PATIENCE.as_secs_f64()));
     (config.builds.attempts, config.builds.longest_pause_seconds) = (1, 0);
@@ -98,6 +100,11 @@ pub(super) fn jobs(desk: &Desk, scope: &Scope) -> Vec<Job> {
     } else if let Some(url) = desk.render_service.clone().filter(|_| draws) {
         let offline = desk.offline;
         jobs.push(Job::new("render", move || vec![render(&url, offline)]));
+    }
+    // What the file names: a service that RENDER_URL names may be one for meshes.
+    if let Some(driver) = desk.config.views.chosen().filter(|_| draws) {
+        let desk = desk.clone();
+        jobs.push(Job::new("views", move || vec![desk.views(driver)]));
     }
     jobs
 }
@@ -134,6 +141,16 @@ enum Choice {
 }
 
 impl Desk {
+    /// What draws three.js modules.
+    fn views(&self, driver: ViewDriver) -> Finding {
+        let probed = match driver {
+            ViewDriver::Chromium => self.config.views.chromium.open().and_then(|browser| browser.probe()),
+            ViewDriver::Http if self.offline => return Finding::ok("views", "configured; not asked (--offline)"),
+            ViewDriver::Http => self.config.views.service(env).and_then(|service| service.probe()),
+        };
+        Finding::probed("views", probed)
+    }
+
     fn chosen(&self, service: Service) -> Choice {
         let Config { chain, seed, builds, pods, store, judge, distance, .. } = &self.config;
         let made = |made: bool, local: bool, hint| if made { Choice::Made { local } } else { Choice::Missing(hint) };

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{BACKGROUNDS, GRAYS, VIEW_SIZE, ViewError, ViewRenderer, Views, WHITE};
+use super::{BACKGROUNDS, BOX, GRAYS, VIEW_SIZE, ViewError, ViewRenderer, Views, WHITE};
 use crate::base::error::{Error, Result};
 use crate::base::url::check_service_url;
 use crate::world::http::{Client, Failure, HttpLimits, Request, Response, Retry, Secret, shown_text, shown_url};
@@ -23,10 +23,6 @@ const MOST_BYTES: u64 = 64 << 20;
 
 /// The longest reason of a refusal, in characters.
 const LONGEST_REASON: usize = 200;
-
-/// A module that every renderer can draw: when another one fails, it tells whose fault that is.
-const BOX: &str = "export default function (THREE) {\n  return new THREE.Mesh(new THREE.BoxGeometry(0.5, 0.5, 0.5), \
-                   new THREE.MeshStandardMaterial());\n}\n";
 
 /// A client of the service.
 #[derive(Debug, Clone)]

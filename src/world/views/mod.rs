@@ -1,5 +1,6 @@
 //! What draws three.js modules: a trait, and one file per driver.
 
+pub mod chromium;
 pub mod http;
 pub mod settings;
 
@@ -28,6 +29,10 @@ pub const VIEW_SIZE: u32 = 1024;
 
 /// The colours behind white and gray views, in hex.
 pub const BACKGROUNDS: [&str; 2] = ["ffffff", "808080"];
+
+/// A module that every renderer can draw: when another one fails, it tells whose fault that is.
+pub(crate) const BOX: &str = "export default function (THREE) {\n  return new THREE.Mesh(new THREE.BoxGeometry(0.5, 0.5, \
+                              0.5), new THREE.MeshStandardMaterial());\n}\n";
 
 /// The pictures of a module, as PNG files.
 #[derive(Debug, Clone, PartialEq, Eq)]

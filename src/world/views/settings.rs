@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::ViewRenderer;
+use super::chromium::ChromiumSettings;
 use super::http::ViewService;
 use crate::base::error::{Error, Result};
 use crate::base::setting::{SettingError, check_counts, check_range};
@@ -20,6 +21,8 @@ pub const RENDER_KEY: &str = "RENDER_API_KEY";
 pub enum ViewDriver {
     /// A render service.
     Http,
+    /// A browser on this machine.
+    Chromium,
 }
 
 /// The settings of views.
@@ -36,6 +39,8 @@ pub struct ViewSettings {
     pub timeout_seconds: u64,
     /// Modules drawn at the same time.
     pub workers: usize,
+    /// The browser.
+    pub chromium: ChromiumSettings,
     /// Counts what is asked.
     #[serde(skip)]
     pub meter: Meter,
@@ -44,7 +49,8 @@ pub struct ViewSettings {
 impl Default for ViewSettings {
     fn default() -> Self {
         let (attempts, timeout_seconds, workers) = (5, 60, 4);
-        ViewSettings { driver: None, url: None, attempts, timeout_seconds, workers, meter: Meter::default() }
+        let (chromium, meter) = (ChromiumSettings::default(), Meter::default());
+        ViewSettings { driver: None, url: None, attempts, timeout_seconds, workers, chromium, meter }
     }
 }
 
@@ -73,6 +79,7 @@ impl ViewSettings {
         settings.check().map_err(Error::usage)?;
         match settings.chosen() {
             Some(ViewDriver::Http) => Ok(Box::new(settings.service(env)?)),
+            Some(ViewDriver::Chromium) => Ok(Box::new(settings.chromium.open()?)),
             None => Err(unnamed()),
         }
     }
@@ -98,7 +105,8 @@ impl ViewSettings {
     pub fn check(&self) -> std::result::Result<(), SettingError> {
         check_counts("views", 1..=100, &[("attempts", self.attempts.into())])?;
         check_counts("views", 1..=256, &[("workers", self.workers as u64)])?;
-        check_range("views.timeout_seconds", 1..=3600, self.timeout_seconds)
+        check_range("views.timeout_seconds", 1..=3600, self.timeout_seconds)?;
+        self.chromium.check()
     }
 }
 
@@ -119,6 +127,9 @@ mod tests {
         let env = |name: &str| (name == "RENDER_URL").then(|| "http://here:1".to_owned());
         assert_eq!(of("url = 'http://there'").with_env(env).url.as_deref(), Some("http://here:1"));
         assert!(of("url = 'there'").open(|_| None).is_err());
+        let browser = of("driver = 'chromium'\nurl = 'http://there'");
+        assert_eq!(browser.chosen(), Some(ViewDriver::Chromium));
+        assert!(browser.open(|_| None).unwrap_err().to_string().contains("three.js is not named"));
         assert!(of("workers = 0").open(env).unwrap_err().to_string().contains("views.workers"));
     }
 }
