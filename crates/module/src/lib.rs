@@ -5,7 +5,7 @@
 //!
 //! The file is hostile. Its size and nesting are bounded before the parser sees it ([`nesting`]), and the parser runs on
 //! a thread with a stack that these bounds fit into.
-#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
+#![warn(clippy::indexing_slicing)]
 
 mod api;
 mod exports;
@@ -76,6 +76,3 @@ pub fn check(source: &[u8]) -> Result<Vec<Failure>, Unchecked> {
         parser.join().map_err(|_| Unchecked::Broken)
     })
 }
-
-#[cfg(test)]
-mod tests;

@@ -464,11 +464,11 @@ mod tests {
             "a.if(b) / c.return / 2;",
             "x = 1. + 2.5e-7 + .5 + 0xFFn + 1_000;\n",
         ] {
-            assert_eq!(why(&line.repeat(12_000)), None, "{line}");
+            assert_eq!(why(&line.repeat(4_000)), None, "{line}");
         }
-        assert_eq!(why(&format!("x = [{}];", "[1, -2, f(3)],".repeat(20_000))), None);
-        assert_eq!(why(&format!("switch (a) {{ {} }}", "case 1:".repeat(20_000))), None);
-        assert_eq!(why(&format!("x = {{ {} }};", "a: b ? c : -d,".repeat(20_000))), None);
+        assert_eq!(why(&format!("x = [{}];", "[1, -2, f(3)],".repeat(6_000))), None);
+        assert_eq!(why(&format!("switch (a) {{ {} }}", "case 1:".repeat(6_000))), None);
+        assert_eq!(why(&format!("x = {{ {} }};", "a: b ? c : -d,".repeat(6_000))), None);
     }
 
     #[test]

@@ -259,7 +259,9 @@ impl<'a> Tokens<'a> {
             self.at += 1;
         }
         match self.char() {
-            Some(c) if c == '\\' || c == '#' || (!c.is_ascii() && !c.is_whitespace() && c != '\u{FEFF}') => self.stop("a name in a number"),
+            Some(c) if c == '\\' || c == '#' || (!c.is_ascii() && !c.is_whitespace() && c != '\u{FEFF}') => {
+                self.stop("a name in a number")
+            }
             Some(c) if c.is_ascii() && u8::try_from(c).is_ok_and(is_word_byte) => self.stop("a name in a number"),
             _ => Ok(Token::Literal),
         }
@@ -273,7 +275,9 @@ impl<'a> Tokens<'a> {
         while let Some(c) = self.char() {
             if c == '\\' {
                 self.escape()?;
-            } else if u8::try_from(c).is_ok_and(is_word_byte) || (!c.is_ascii() && !c.is_whitespace() && c != '\u{FEFF}') {
+            } else if u8::try_from(c).is_ok_and(is_word_byte)
+                || (!c.is_ascii() && !c.is_whitespace() && c != '\u{FEFF}')
+            {
                 self.at += c.len_utf8();
             } else {
                 break;

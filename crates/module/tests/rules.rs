@@ -1,6 +1,6 @@
 //! The rules, one by one, and what hostile files cost.
 
-use super::*;
+use gen404_module::{Failure, LITERAL_BYTES, MAX_FAILURES, Rule, SOURCE_BYTES, check};
 
 /// The rules that a module fails, in the order in which they are told.
 fn rules(source: &str) -> Vec<&'static str> {
