@@ -37,8 +37,8 @@ const FLOORS: [(&str, &[&str]); 11] = [
     (
         "commands",
         &[
-            "commands", "cli", "sandbox", "report", "engine", "settings", "world", "preview", "module", "rules", "model",
-            "ui", "base",
+            "commands", "cli", "sandbox", "report", "engine", "settings", "world", "preview", "module", "rules",
+            "model", "ui", "base",
         ],
     ),
 ];

@@ -37,7 +37,8 @@ pub(super) fn run(context: &Context<'_>, args: &CheckArgs, report: &mut Report) 
         return Err(Error::usage("three.js modules are checked in a folder: name the one that you will upload"));
     };
     if args.pod.is_some() || args.previews.is_some() || args.hotkey.is_some() {
-        let other = "--pod, --previews and --hotkey are for mesh competitions: of three.js modules, the static rules alone";
+        let other =
+            "--pod, --previews and --hotkey are for mesh competitions: of three.js modules, the static rules alone";
         return Err(Error::usage(format!("{other} are checked")));
     }
     let standing = context.threejs_standing_in(args.round)?;
@@ -72,7 +73,7 @@ pub(super) fn run(context: &Context<'_>, args: &CheckArgs, report: &mut Report) 
 }
 
 fn checked<'p>(folder: &Path, prompts: &'p PromptList) -> Result<Vec<(&'p PromptStem, Checked)>> {
-    let of = |stem: &'p PromptStem| {
+    let of = |stem: &'p PromptStem| -> Result<(&'p PromptStem, Checked)> {
         let path = folder.join(file_name(stem, ModelFormat::Js));
         // One byte more than allowed is a failure of the module's; much more is not even read.
         let Some(source) = files::read_own(&path, 64 * ModelFormat::Js.largest())? else {

@@ -84,10 +84,11 @@ impl ViewMaker {
     /// fetched.
     pub(crate) fn make(&self, source: &[u8], prompt: &str, stop: &Stop) -> Result<Made> {
         // Before it costs a renderer's time.
-        let broken = broken_rule(source);
-        let (Ok(source), None) = (std::str::from_utf8(source), &broken) else {
-            return Ok(Made::Refused { code: refusals::BY_RULE, reason: broken.unwrap_or_else(|| "not UTF-8".to_owned()) });
-        };
+        let refused = |reason| Ok(Made::Refused { code: refusals::BY_RULE, reason });
+        if let Some(reason) = broken_rule(source) {
+            return refused(reason);
+        }
+        let Ok(source) = std::str::from_utf8(source) else { return refused("not UTF-8".to_owned()) };
         let views = match self.renderer.render(source, stop) {
             Ok(views) => views,
             Err(ViewError::Refused(reason)) => return Ok(Made::Refused { code: refusals::BY_SERVICE, reason }),
