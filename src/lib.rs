@@ -11,6 +11,7 @@
 //! | [`base`] | errors, guarded files, URLs, hex, a semaphore, text for terminals | competitions |
 //! | [`model`] | the contents of the repository: a type per file and identifier, the store; values shared by rules and clients | network, clock |
 //! | [`preview`] | a model's preview: model bytes in, PNG bytes out; its own crate | disk, network, clock, the rest of the crate |
+//! | [`module`] | the static rules of a three.js module: text in, failures out; its own crate | disk, network, clock, the rest of the crate |
 //! | [`rules`] | the stage machine, the rules, the checks of `verify`: pure functions | disk, network, clock |
 //! | [`world`] | the chain, git, and every other client of the outside world | rules |
 //! | [`settings`] | `gen404.toml`, and the flags that override it | what they are used for |
@@ -59,5 +60,6 @@ pub mod settings;
 pub mod ui;
 pub mod world;
 
+pub use gen404_module as module;
 pub use gen404_preview as preview;
 pub use gen404_python_json as python_json;

@@ -62,13 +62,15 @@ pub const NOT_A_MODEL: &str = "file.format";
 pub const LENGTH: &str = "file.length";
 /// The render service refuses it; it gives no code.
 pub const BY_SERVICE: &str = "preview.service";
+/// A three.js module that breaks a static rule: the render service was not asked.
+pub const BY_RULE: &str = "module.rule";
 /// No preview was asked for.
 pub const NO_PREVIEW: &str = "preview.none";
 /// Recorded by a version that kept no code.
 pub const UNKNOWN: &str = "unknown";
 
 /// Every code with its meaning: those of fetching, then those of the renderer.
-pub const CODES: [(&str, &str); 40] = [
+pub const CODES: [(&str, &str); 41] = [
     (MISSING, "the server has no such file (status 404 or 410)"),
     (STATUS, "the server answers with another status than 200"),
     (TOO_LARGE, "the file is larger than a file may be"),
@@ -81,6 +83,7 @@ pub const CODES: [(&str, &str); 40] = [
     (NOT_A_MODEL, "not a file of the competition's format"),
     (LENGTH, "a file that was cut off, or that goes on after its end"),
     (BY_SERVICE, "the render service refuses the model"),
+    (BY_RULE, "the three.js module breaks a static rule"),
     (NO_PREVIEW, "no preview was asked for"),
     (UNKNOWN, "recorded by a version that kept no code"),
     ("container.header", "shorter than the headers of the format"),

@@ -468,12 +468,31 @@ fn a_payload_is_judged_by_the_rules_of_the_intake() {
 }
 
 #[test]
-fn other_formats_are_named_as_not_checked() {
+fn every_failure_of_a_module_is_told() {
     let folder = tempfile::tempdir().unwrap();
+    let modules = tempfile::tempdir().unwrap();
     crate::support::make_competition::make(folder.path(), false);
     edit(folder.path(), "config.json", |text| text.replacen('{', "{\n  \"format\": \"threejs\",", 1));
-    let refused = gen404(folder.path(), &["check", "."]).ends(1);
-    assert!(refused.err.contains("mesh competitions only") && refused.err.contains("threejs"), "{}", refused.err);
+    let put = |name: &str, text: &str| std::fs::write(modules.path().join(name), text).unwrap();
+    put("a.js", "export default (THREE) => new THREE.Group()");
+    put("b.js", "export default (THREE) => [THREE, fetch('x'), foo]");
+    put("prompts.txt", "https://prompts.example/a.png\nhttps://prompts.example/b.png\nhttps://prompts.example/c.png\n");
+    let list = modules.path().join("prompts.txt");
+    let args = ["check", modules.path().to_str().unwrap(), "--prompts", list.to_str().unwrap()];
+    let told = gen404(folder.path(), &args).ends(1);
+    for line in [
+        "passes  a.js (43 bytes)",
+        "refused b.js",
+        "THREE_ALIAS_FORBIDDEN: THREE is used as a value at line 1, column 28",
+        "FORBIDDEN_IDENTIFIER: fetch at line 1, column 35",
+        "IDENTIFIER_NOT_ALLOWED: foo at line 1, column 47",
+        "missing c.js",
+        "3 modules: 1 pass the static rules, 1 are refused, 1 are missing",
+    ] {
+        assert!(told.out.contains(line), "{line}: {}", told.out);
+    }
+    let mesh = gen404(folder.path(), &[&args[..], &["--pod", "http://127.0.0.1:1"]].concat()).ends(2);
+    assert!(mesh.err.contains("are for mesh competitions"), "{}", mesh.err);
 }
 
 /// Prompts, and a program that makes birds, one fish, and one bird too slowly.

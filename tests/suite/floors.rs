@@ -3,8 +3,8 @@
 use std::path::Path;
 
 /// The crates beneath the lowest floor, and what each may use of ours: its Cargo.toml says so.
-const CRATES: [(&str, &[&str]); 4] =
-    [("blanks", &[]), ("python-json", &[]), ("zip", &[]), ("preview", &["gen404-python-json"])];
+const CRATES: [(&str, &[&str]); 5] =
+    [("blanks", &[]), ("module", &[]), ("python-json", &[]), ("zip", &[]), ("preview", &["gen404-python-json"])];
 
 /// What a pure function has no use for.
 const IMPURE: [&str; 9] = [
@@ -26,7 +26,7 @@ const PRINTS: [&str; 3] = ["println!", "eprintln!", "print!("];
 const FLOORS: [(&str, &[&str]); 11] = [
     ("base", &["base"]),
     ("model", &["model", "base"]),
-    ("rules", &["rules", "model", "base", "python_json"]),
+    ("rules", &["rules", "model", "base", "module", "python_json"]),
     ("world", &["world", "model", "preview", "base"]),
     ("settings", &["settings", "world", "rules", "model", "base"]),
     ("ui", &["ui", "base"]),
@@ -37,8 +37,8 @@ const FLOORS: [(&str, &[&str]); 11] = [
     (
         "commands",
         &[
-            "commands", "cli", "sandbox", "report", "engine", "settings", "world", "preview", "rules", "model", "ui",
-            "base",
+            "commands", "cli", "sandbox", "report", "engine", "settings", "world", "preview", "module", "rules",
+            "model", "ui", "base",
         ],
     ),
 ];

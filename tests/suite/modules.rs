@@ -135,7 +135,8 @@ fn modules_are_fetched_drawn_and_stored_and_a_renderer_that_is_down_costs_nobody
     let root = folder.path();
     let pictures = Cdn::start(|_, _| Serve::File(png(90)));
     let cdn = Cdn::start(|path, _| match path {
-        "/1/a.js" | "/1/b.js" => Serve::File(format!("export default 1; // {path}").into_bytes()),
+        "/1/a.js" => Serve::File(b"export default () => 1".to_vec()),
+        "/1/b.js" => Serve::File(b"export default () => fetch(1)".to_vec()),
         "/2/a.js" => Serve::Long(2 << 20, true),
         _ => Serve::Status(404, String::new()),
     });
@@ -157,11 +158,19 @@ fn modules_are_fetched_drawn_and_stored_and_a_renderer_that_is_down_costs_nobody
     };
     let submitted: Value = serde_json::from_slice(&read(1, "submitted.json")).unwrap();
     let base = format!("https://s.example.org/rounds/0/{}/submitted", make_threejs::hotkey(1));
-    let size = "export default 1; // /1/a.js".len();
+    let size = "export default () => 1".len();
     assert_eq!(
         submitted["a"],
         json!({"js": format!("{base}/a.js"), "views": format!("{base}/a"), "failure_reason": null, "size": size})
     );
+    let size = "export default () => fetch(1)".len();
+    assert_eq!(
+        submitted["b"],
+        json!({"js": format!("{base}/b.js"), "views": null, "failure_reason": "render_failed", "size": size})
+    );
+    let refusals: Value = serde_json::from_slice(&read(1, "refusals.json")).unwrap();
+    let reason = "FORBIDDEN_IDENTIFIER: fetch at line 1, column 22";
+    assert_eq!(refusals, json!({"b": {"code": "module.rule", "reason": reason}}));
     let objects = root.join(format!("objects/rounds/0/{}/submitted/a", make_threejs::hotkey(1)));
     let mut files: Vec<_> = walk(&objects);
     files.sort();
@@ -169,7 +178,7 @@ fn modules_are_fetched_drawn_and_stored_and_a_renderer_that_is_down_costs_nobody
     let npz = npz::read(&std::fs::read(objects.join("embeddings.npz")).unwrap()).unwrap();
     let names: Vec<&str> = npz.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!((names.len(), names[0], names[1], npz[0].1.len()), (9, "prompt", "view_front_left", 384));
-    assert_eq!(String::from_utf8(read(1, "SHA256SUMS")).unwrap().lines().count(), 2 * 15);
+    assert_eq!(String::from_utf8(read(1, "SHA256SUMS")).unwrap().lines().count(), 15 + 1);
     let other: Value = serde_json::from_slice(&read(2, "submitted.json")).unwrap();
     assert_eq!(other["a"]["failure_reason"], "js_too_large");
     assert_eq!(

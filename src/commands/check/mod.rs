@@ -3,6 +3,7 @@
 mod advice;
 mod audit;
 mod dates;
+mod modules;
 mod says;
 
 use std::path::PathBuf;
@@ -41,9 +42,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &CheckArgs, report: &mut Repor
     let context = Context { stop: Stop::on_signals()?, ..Context::open(global, ui, report)? };
     context.runs_this_format()?;
     if context.this_format()? == Format::Threejs {
-        let root = context.store.root().display();
-        let other = Error::failed(format!("{root}: check looks at mesh competitions only; this one is threejs"));
-        return Err(other);
+        return modules::run(&context, args, report);
     }
     let state = context.store.need::<CompetitionState>(&FileKind::State)?;
     let standing = context.standing_in(args.round)?;
@@ -154,9 +153,8 @@ fn is_here(standing: &Standing, asked: Option<RoundNumber>, now: &CompetitionSta
 
 /// The prompts to check against: those named, else those of the round; `None` until they are drawn.
 fn known_prompts(standing: &Standing, args: &CheckArgs) -> Result<Option<PromptList>> {
-    if let Some(path) = &args.prompts {
-        let list = prompts::pool(&files::named(path, LONGEST_LIST)?);
-        return list.map(Some).map_err(|why| Error::usage(format!("{}: {why}", path.display())));
+    if let Some(list) = named_prompts(args)? {
+        return Ok(Some(list));
     }
     match &standing.files.prompts {
         Slot::Ok(list) => Ok(Some(list.clone())),
@@ -166,6 +164,13 @@ fn known_prompts(standing: &Standing, args: &CheckArgs) -> Result<Option<PromptL
             Err(Error::failed(format!("{path}: does not parse")).hint("`gen404 verify` shows where"))
         }
     }
+}
+
+/// The prompts in the file that is named, if one is.
+fn named_prompts(args: &CheckArgs) -> Result<Option<PromptList>> {
+    let Some(path) = &args.prompts else { return Ok(None) };
+    let list = prompts::pool(&files::named(path, LONGEST_LIST)?);
+    list.map(Some).map_err(|why| Error::usage(format!("{}: {why}", path.display())))
 }
 
 fn unasked_files(names: &[String], prompts: &PromptList, standing: &Standing) -> (Vec<Unasked>, usize) {

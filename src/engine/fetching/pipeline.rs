@@ -275,8 +275,8 @@ impl Pipeline<'_> {
         };
         Ok(Some(match made {
             Made::Views(views) => PreviewResult::Views(views),
-            Made::Refused(why) => {
-                PreviewResult::Refused(Said(refusals::BY_SERVICE.to_owned(), shown_text(&why, LONGEST_REASON)))
+            Made::Refused { code, reason } => {
+                PreviewResult::Refused(Said(code.to_owned(), shown_text(&reason, LONGEST_REASON)))
             }
         }))
     }

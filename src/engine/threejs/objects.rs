@@ -14,6 +14,7 @@ use crate::model::refusals::{self, Refusal};
 use crate::model::threejs::outputs::Module;
 use crate::rules::download::{FetchOutcome, refusal};
 use crate::rules::threejs::download::module;
+use crate::rules::threejs::module::broken_rule;
 use crate::settings::flags::env;
 use crate::world::embeddings::{self, Embedder};
 use crate::world::http::{Client, HttpLimits, Request, Retry};
@@ -52,7 +53,11 @@ pub(crate) enum Made {
     /// Everything.
     Views(ViewFiles),
     /// The module cannot be drawn: no retry helps.
-    Refused(String),
+    Refused {
+        /// One of [`refusals::CODES`].
+        code: &'static str,
+        reason: String,
+    },
 }
 
 /// Draws modules and embeds their views.
@@ -79,10 +84,15 @@ impl ViewMaker {
     /// The renderer or the embedder failed for a reason that is not the module's fault, or the prompt's picture cannot be
     /// fetched.
     pub(crate) fn make(&self, source: &[u8], prompt: &str, stop: &Stop) -> Result<Made> {
-        let Ok(source) = std::str::from_utf8(source) else { return Ok(Made::Refused("not UTF-8".to_owned())) };
+        // Before it costs a renderer's time.
+        let refused = |reason| Ok(Made::Refused { code: refusals::BY_RULE, reason });
+        if let Some(reason) = broken_rule(source) {
+            return refused(reason);
+        }
+        let Ok(source) = std::str::from_utf8(source) else { return refused("not UTF-8".to_owned()) };
         let views = match self.renderer.render(source, stop) {
             Ok(views) => views,
-            Err(ViewError::Refused(reason)) => return Ok(Made::Refused(reason)),
+            Err(ViewError::Refused(reason)) => return Ok(Made::Refused { code: refusals::BY_SERVICE, reason }),
             Err(ViewError::Failed(error)) => return Err(error),
         };
         let embeddings = match &self.embedder {
@@ -187,8 +197,8 @@ impl ModulePlace<'_> {
                 let StoredViews { grid, more } = self.put_views(stem, &files)?;
                 FetchOutcome::Stored { model, png: grid, more }
             }
-            Made::Refused(reason) => {
-                FetchOutcome::Refused { model: Some(model), code: refusals::BY_SERVICE.to_owned(), reason }
+            Made::Refused { code, reason } => {
+                FetchOutcome::Refused { model: Some(model), code: code.to_owned(), reason }
             }
         };
         let sums = outcome.objects().map(|object| (object.path.clone(), object.sha256.clone())).collect();

@@ -11,6 +11,7 @@ pub(crate) mod due;
 pub mod duel;
 pub mod known;
 pub mod leader;
+pub(crate) mod module;
 pub(crate) mod opening;
 pub(crate) mod outstanding;
 pub mod prompts;
