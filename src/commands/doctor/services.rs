@@ -101,11 +101,6 @@ pub(super) fn jobs(desk: &Desk, scope: &Scope) -> Vec<Job> {
         let offline = desk.offline;
         jobs.push(Job::new("render", move || vec![render(&url, offline)]));
     }
-    // What the file names: a service that RENDER_URL names may be one for meshes.
-    if let Some(driver) = desk.config.views.chosen().filter(|_| draws) {
-        let desk = desk.clone();
-        jobs.push(Job::new("views", move || vec![desk.views(driver)]));
-    }
     jobs
 }
 
@@ -141,16 +136,6 @@ enum Choice {
 }
 
 impl Desk {
-    /// What draws three.js modules.
-    fn views(&self, driver: ViewDriver) -> Finding {
-        let probed = match driver {
-            ViewDriver::Chromium => self.config.views.chromium.open().and_then(|browser| browser.probe()),
-            ViewDriver::Http if self.offline => return Finding::ok("views", "configured; not asked (--offline)"),
-            ViewDriver::Http => self.config.views.service(env).and_then(|service| service.probe()),
-        };
-        Finding::probed("views", probed)
-    }
-
     fn chosen(&self, service: Service) -> Choice {
         let Config { chain, seed, builds, pods, store, judge, distance, .. } = &self.config;
         let made = |made: bool, local: bool, hint| if made { Choice::Made { local } } else { Choice::Missing(hint) };
@@ -294,6 +279,7 @@ impl Desk {
         let renderer = self.config.views.open(env)?;
         match self.config.views.clone().with_env(env).chosen() {
             Some(ViewDriver::Http) if !self.offline => self.config.views.service(env)?.probe(),
+            Some(ViewDriver::Chromium) => self.config.views.chromium.open()?.probe(),
             _ => Ok(Probed::fine(format!("{}: configured; not asked", renderer.name()))),
         }
     }
