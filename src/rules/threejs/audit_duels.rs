@@ -4,7 +4,7 @@ use super::chain::{Chain, ChainFacts, Fate, Link};
 use crate::model::ids::Hotkey;
 use crate::model::threejs::audit_matrix::{AuditLeft, AuditMatrix, Opponent};
 use crate::model::threejs::audits::DuelAuditRequest;
-use crate::model::threejs::reports::ReportOutcome;
+use crate::model::threejs::reports::{GenerationReport, ReportOutcome};
 
 /// An audit duel: against what, and which repeat of whose program.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -47,7 +47,7 @@ pub fn open(chain: &Chain<'_>, facts: &ChainFacts<'_, '_>, requests: &[DuelAudit
 /// The repeats of a miner's program that are in its report.
 fn generated(facts: &ChainFacts<'_, '_>, link: &Link<'_>) -> Vec<u32> {
     let report = facts.reports.get(link.hotkey).filter(|report| report.outcome() != ReportOutcome::Rejected);
-    let repeats = report.map(|report| report.repeats()).unwrap_or_default();
+    let repeats = report.map(GenerationReport::repeats).unwrap_or_default();
     let wanted = repeats.iter().map(|repeat| repeat.repeat_index).filter(|repeat| *repeat <= facts.repeats);
     wanted.collect()
 }

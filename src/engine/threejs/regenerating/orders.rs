@@ -22,8 +22,8 @@ use crate::model::threejs::file::{ThreejsFile, ThreejsRoundFile};
 use crate::rules::builds::is_final;
 use crate::rules::stage_table::is_for;
 use crate::rules::threejs::due::open_requests;
-use crate::rules::threejs::repeats::Purpose;
 use crate::rules::threejs::repeats::record::never_built;
+use crate::rules::threejs::repeats::{Purpose, Repeats};
 use crate::rules::threejs::reports::NO_PROGRAM;
 use crate::settings::flags::StoreArgs;
 use crate::ui::Report;
@@ -196,7 +196,7 @@ fn run_orders(
     let stopped = run_all(context, &run, &all, records)?;
     let open = |(place, error): (usize, Error)| {
         let running = all.get(place)?;
-        let (done, of) = running.look(|repeats| repeats.counts_of_batches());
+        let (done, of) = running.look(Repeats::counts_of_batches);
         let player = &running.job.player;
         let open = Error::new(error.kind(), format!("the audit of {player} is open at {done} of {of} batches"));
         let hinted = error.hints().iter().cloned().fold(open, Error::hint);

@@ -8,8 +8,8 @@ use super::pod::{Pod, PodExit};
 use super::run::RepeatsRun;
 use super::storing::store_all;
 use crate::base::error::{Error, Result};
-use crate::rules::threejs::repeats::Work;
 use crate::rules::threejs::repeats::marks::RepeatMark;
+use crate::rules::threejs::repeats::{Repeats, Work};
 use crate::settings::audit::AuditSettings;
 use crate::world::pods::PodName;
 use crate::world::pods::lease::Keeper;
@@ -43,7 +43,7 @@ impl Drop for Done<'_> {
 
 /// Batches whose results did not survive are made again.
 fn find_lost(run: &RepeatsRun<'_>, running: &Running) -> Result<()> {
-    for (repeat, batch, _) in running.look(|repeats| repeats.unstored()) {
+    for (repeat, batch, _) in running.look(Repeats::unstored) {
         if running.folder.kept(repeat, batch, run.policy.archive)?.is_none() {
             running.note(RepeatMark::Lost { repeat, batch })?;
         }

@@ -7,8 +7,8 @@ use super::journal::Running;
 use super::run::RepeatsRun;
 use crate::base::error::{Error, Result};
 use crate::model::ids::PromptStem;
-use crate::rules::threejs::repeats::Work;
 use crate::rules::threejs::repeats::marks::{PodEnd, RepeatMark};
+use crate::rules::threejs::repeats::{Repeats, Work};
 use crate::settings::audit::AuditSettings;
 use crate::world::http::shown_url;
 use crate::world::pods::batch::{BatchProgram, BatchPrompt, BatchStatus, Results, Submitted};
@@ -106,7 +106,7 @@ impl Pod<'_> {
             }
         };
         loop {
-            let work = self.running.look(|repeats| repeats.work());
+            let work = self.running.look(Repeats::work);
             let Work::Batch { repeat, batch, stems } = work else { return Ok(PodExit::Done) };
             if self.run.is_stopping() || !self.run.is_wanted(&self.running.job.player)? {
                 return Ok(PodExit::Done);
@@ -153,7 +153,7 @@ impl Pod<'_> {
         let program = BatchProgram::new(endpoint.clone(), self.run.policy);
         let program = program.metered(&self.run.meter).heeding(&self.run.stop);
         let (begun, mut reached) = (Instant::now(), false);
-        let remaining = self.running.look(|repeats| repeats.replacements_remaining());
+        let remaining = self.running.look(Repeats::replacements_remaining);
         loop {
             self.run.check()?;
             let why = match program.health().and_then(|()| {
@@ -219,7 +219,7 @@ impl Pod<'_> {
             if !handed_over {
                 continue;
             }
-            let remaining = self.running.look(|repeats| repeats.replacements_remaining());
+            let remaining = self.running.look(Repeats::replacements_remaining);
             let answer = match program.status(remaining) {
                 Ok(answer) => answer,
                 Err(why) => {

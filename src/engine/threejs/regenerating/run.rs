@@ -20,6 +20,7 @@ use crate::model::source_audit::{SourceAudits, SourceVerdict};
 use crate::model::store::Store;
 use crate::model::threejs::audits::DuelAuditVerdicts;
 use crate::model::threejs::file::{ThreejsFile, ThreejsRoundFile};
+use crate::rules::threejs::repeats::Repeats;
 use crate::settings::audit::AuditSettings;
 use crate::ui::Ui;
 use crate::world::pods::Provider;
@@ -154,7 +155,7 @@ impl RepeatsRun<'_> {
         for name in keeper.sweep_notes()? {
             self.ui.status(&format!("released pod {name}, left by an earlier run"));
         }
-        let open = |running: &Running| running.look(|repeats| repeats.counts_of_batches());
+        let open = |running: &Running| running.look(Repeats::counts_of_batches);
         let (done, batches) = all.iter().map(open).fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
         let bar = self.ui.bar("batches", batches.saturating_sub(done) as u64);
         let (tell, heard) = unbounded();

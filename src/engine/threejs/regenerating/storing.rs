@@ -10,6 +10,7 @@ use super::journal::Running;
 use super::run::RepeatsRun;
 use crate::base::error::{Error, Result};
 use crate::model::ids::PromptStem;
+use crate::rules::threejs::repeats::Repeats;
 use crate::rules::threejs::repeats::marks::RepeatMark;
 
 /// How often it is looked whether a batch has been finished.
@@ -25,7 +26,7 @@ pub(super) fn store_all(run: &RepeatsRun<'_>, running: &Running, is_last: impl F
     loop {
         // Asked first: what is finished after this look is found by the next.
         let last = is_last();
-        let open = running.look(|repeats| repeats.unstored());
+        let open = running.look(Repeats::unstored);
         let next = open.into_iter().find(|(repeat, batch, _)| !tried.contains(&(*repeat, *batch)));
         match next {
             _ if run.is_stopping() => return run.check(),
