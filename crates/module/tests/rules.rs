@@ -1,5 +1,7 @@
 //! The rules, one by one, and what hostile files cost.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 use gen404_module::{Failure, LITERAL_BYTES, MAX_FAILURES, Rule, SOURCE_BYTES, check};
 
 /// The rules that a module fails, in the order in which they are told.
