@@ -32,9 +32,10 @@ fn refused(pool: &Pool, name: &str, source: &str) -> (String, String) {
     }
 }
 
-/// Each is refused for its rule, in bounded time; and the pool draws on.
-fn are_refused(modules: &[(&str, String, &str, &str)]) {
-    let Some((settings, _turn)) = settings() else { return };
+/// Each is refused for its rule, in bounded time; and the pool draws on. `run` is the CPU time to run one.
+fn are_refused(run: Duration, modules: &[(&str, String, &str, &str)]) {
+    let Some((mut settings, _turn)) = settings() else { return };
+    settings.limits.run = run;
     let pool = Pool::open(settings).unwrap();
     for (name, source, rule, detail) in modules {
         let begun = Instant::now();
@@ -51,59 +52,75 @@ fn are_refused(modules: &[(&str, String, &str, &str)]) {
 #[test]
 fn endless_modules_are_ended() {
     let endless = "TIMEOUT_EXCEEDED";
-    are_refused(&[
-        ("in the function", with_box("for (;;);"), endless, "3000 ms"),
-        ("at the top", format!("for (;;); {}", with_box("")), endless, "3000 ms"),
-        ("in what is told later", with_box("(function f() { Promise.resolve().then(f); })()"), endless, "3000 ms"),
-        ("in a getter", with_box("Object.defineProperty(m, 'position', { get() { for (;;); } })"), endless, "3000 ms"),
-        ("in a long list", with_box("m.children.length = 4294967295"), "INVALID_RETURN_TYPE", "a child"),
-        ("when drawn", when_drawn("for (;;);"), "RENDER_RUN_FAILED", "20 s of CPU time"),
-    ]);
+    are_refused(
+        Duration::from_secs(3),
+        &[
+            ("in the function", with_box("for (;;);"), endless, "3000 ms"),
+            ("at the top", format!("for (;;); {}", with_box("")), endless, "3000 ms"),
+            ("in what is told later", with_box("(function f() { Promise.resolve().then(f); })()"), endless, "3000 ms"),
+            (
+                "in a getter",
+                with_box("Object.defineProperty(m, 'position', { get() { for (;;); } })"),
+                endless,
+                "3000 ms",
+            ),
+            ("in a long list", with_box("m.children.length = 4294967295"), "INVALID_RETURN_TYPE", "a child"),
+            ("when drawn", when_drawn("for (;;);"), "RENDER_RUN_FAILED", "20 s of CPU time"),
+        ],
+    );
 }
 
 #[test]
 fn memory_hogs_are_ended() {
-    are_refused(&[
-        (
-            "objects",
-            with_box("const all = []; for (;;) all.push({ n: all.length, s: [all.length] })"),
-            "HEAP_EXCEEDED",
-            "heap",
-        ),
-        (
-            "text",
-            with_box("let s = 'x'; const all = []; for (let n = 0; ; n++) all.push(Array.from(String(n).repeat(999)))"),
-            "HEAP_EXCEEDED",
-            "heap",
-        ),
-        (
-            "bytes",
-            with_box("const all = []; for (;;) all.push(new Uint8Array(1 << 26).fill(all.length + 1))"),
-            "HEAP_EXCEEDED",
-            "memory",
-        ),
-    ]);
+    are_refused(
+        Duration::from_secs(60),
+        &[
+            (
+                "objects",
+                with_box("const all = []; for (;;) all.push({ n: all.length, s: [all.length] })"),
+                "HEAP_EXCEEDED",
+                "heap",
+            ),
+            (
+                "text",
+                with_box(
+                    "let s = 'x'; const all = []; for (let n = 0; ; n++) all.push(Array.from(String(n).repeat(999)))",
+                ),
+                "HEAP_EXCEEDED",
+                "heap",
+            ),
+            (
+                "bytes",
+                with_box("const all = []; for (;;) all.push(new Uint8Array(1 << 26).fill(all.length + 1))"),
+                "HEAP_EXCEEDED",
+                "memory",
+            ),
+        ],
+    );
 }
 
 #[test]
 fn modules_that_reach_out_when_they_are_drawn_are_refused() {
     let violation = "RUNTIME_VIOLATION";
-    are_refused(&[
-        ("dialog", when_drawn("w.alert(1)"), violation, "a dialog (alert)"),
-        ("question", when_drawn("w.confirm('?')"), violation, "a dialog (confirm)"),
-        ("window", when_drawn("w.open('about:blank')"), violation, "another window"),
-        ("away", when_drawn("w.location = 'http://127.0.0.1:9/'"), violation, "another page"),
-        (
-            "frame",
-            when_drawn(
-                "const f = w.document.createElement('iframe'); f.src = 'http://127.0.0.1:9/'; w.document.body.append(f)",
+    are_refused(
+        Duration::from_secs(60),
+        &[
+            ("dialog", when_drawn("w.alert(1)"), violation, "a dialog (alert)"),
+            ("question", when_drawn("w.confirm('?')"), violation, "a dialog (confirm)"),
+            ("window", when_drawn("w.open('about:blank')"), violation, "another window"),
+            ("away", when_drawn("w.location = 'http://127.0.0.1:9/'"), violation, "another page"),
+            (
+                "frame",
+                when_drawn(
+                    "const f = w.document.createElement('iframe'); f.src = 'http://127.0.0.1:9/'; w.document.body.append(f)",
+                ),
+                violation,
+                "another page",
             ),
-            violation,
-            "another page",
-        ),
-        ("context lost", when_drawn("r.forceContextLoss()"), "RENDER_RUN_FAILED", "context was lost"),
-        ("throws", when_drawn("throw new Error('not today')"), "RENDER_RUN_FAILED", "not today"),
-    ]);
+            ("context lost", when_drawn("r.forceContextLoss()"), "RENDER_RUN_FAILED", "context was lost"),
+            ("throws", when_drawn("throw new Error('not today')"), "RENDER_RUN_FAILED", "not today"),
+        ],
+    );
 }
 
 #[test]
