@@ -4,6 +4,7 @@ use super::context::{Context, Standing};
 use super::threejs::standing::ThreejsStanding;
 use crate::base::error::Result;
 use crate::model::config::Settings;
+use crate::model::file::FileIn;
 use crate::model::format::Format;
 use crate::model::ids::{Block, Hotkey, Player, RoundNumber};
 use crate::model::prompts::PromptList;
@@ -86,7 +87,7 @@ impl Stands for Standing {
         })
     }
     fn broken(&self) -> Vec<String> {
-        self.files.broken(self.round()).iter().map(|file| file.path()).collect()
+        self.files.broken(self.round()).iter().map(FileIn::path).collect()
     }
     fn shown_by(&self) -> Option<Stage> {
         stages::shown_by(&self.files)
@@ -130,7 +131,7 @@ impl Stands for ThreejsStanding {
         self.work().matches_left()
     }
     fn broken(&self) -> Vec<String> {
-        self.files.broken(self.round()).iter().map(|file| file.path()).collect()
+        self.files.broken(self.round()).iter().map(FileIn::path).collect()
     }
     fn shown_by(&self) -> Option<Stage> {
         threejs::due::shown_by(&self.files)

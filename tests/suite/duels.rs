@@ -117,7 +117,7 @@ fn any_number_of_calls_in_flight_gives_the_same_bytes() {
         let found = duel(folder.path(), &judge, &["--judge-concurrency", in_flight], 3);
         assert_eq!(found, expected, "{in_flight} in flight");
         let most = judge.seen.max_in_flight.load(Ordering::SeqCst);
-        assert!(most <= in_flight.parse().unwrap(), "{most} in flight where {in_flight} are allowed");
+        assert!(most <= in_flight.parse::<usize>().unwrap(), "{most} in flight where {in_flight} are allowed");
         // Run again, it asks nothing and changes nothing.
         let asked = judge.seen.requests.load(Ordering::SeqCst);
         assert_eq!(duel(folder.path(), &judge, &[], 3), expected);

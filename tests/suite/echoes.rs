@@ -203,11 +203,11 @@ fn a_judges_words_are_kept_without_our_key_and_not_without_end() {
         });
         let settings = JudgeSettings { base_url: Some(url), attempts: 1, ..JudgeSettings::default() };
         let answer = settings.open(Some(Secret::new(SECRET))).unwrap().ask(Seed(1), ["a", "b", "c"]).unwrap();
-        assert_eq!((answer.penalties.first, answer.penalties.second), (3, 4));
-        assert!(answer.penalties.issues.chars().count() <= 2000 && answer.raw.len() < 20_000);
+        assert_eq!((answer.said.first, answer.said.second), (3, 4));
+        assert!(answer.said.issues.chars().count() <= 2000 && answer.raw.len() < 20_000);
         let model = answer.origin.model.unwrap();
         assert!(!model.is_empty() && model.chars().count() < 2500, "{model}");
-        keeps(spelling, &format!("{} {} {model}", answer.raw, answer.penalties.issues));
+        keeps(spelling, &format!("{} {} {model}", answer.raw, answer.said.issues));
     }
 }
 

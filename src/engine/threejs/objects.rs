@@ -17,7 +17,7 @@ use crate::rules::threejs::download::module;
 use crate::rules::threejs::module::broken_rule;
 use crate::settings::flags::env;
 use crate::world::embeddings::{self, Embedder};
-use crate::world::http::{Client, HttpLimits, Request, Retry};
+use crate::world::http::{Client, HttpLimits, Request, Response, Retry};
 use crate::world::stop::Stop;
 use crate::world::store::{Bytes, NewObject, ObjectStore, Put, put_new, sha256_of};
 use crate::world::views::{ViewError, ViewRenderer, Views, WHITE};
@@ -112,12 +112,10 @@ impl ViewMaker {
         if let Some(picture) = known().get(url) {
             return Ok(picture.clone());
         }
-        let picture =
-            Arc::new(self.client.send(&Request::get(url)).and_then(|answer| answer.file()).map_err(|error| {
-                error.hint(
-                    "without a prompt's picture, no views of it can be embedded: is it still where prompts.txt says?",
-                )
-            })?);
+        let picture = Arc::new(self.client.send(&Request::get(url)).and_then(Response::file).map_err(|error| {
+            error
+                .hint("without a prompt's picture, no views of it can be embedded: is it still where prompts.txt says?")
+        })?);
         known().insert(url.to_owned(), picture.clone());
         Ok(picture)
     }

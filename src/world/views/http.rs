@@ -166,6 +166,7 @@ struct Several {
     images: Vec<String>,
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "as `png`, which keeps the body")]
 fn pictures<const COUNT: usize>(response: Response) -> std::result::Result<[Vec<u8>; COUNT], Failure> {
     let wrong = |what: String| Failure::Permanent(format!("status 200, but {what}"));
     let Several { images } = response.json().map_err(|why| wrong(format!("not the views: {why}")))?;

@@ -184,7 +184,7 @@ impl PodLog {
                 failed[stem.as_str()] = json!("it is too hard");
             }
             if !fails || odd {
-                files.push((format!("{stem}.js"), format!("export default () => {stem};").into_bytes()));
+                files.push((format!("{stem}.js"), format!("export default () => \"{stem}\";").into_bytes()));
             }
         }
         if odd {

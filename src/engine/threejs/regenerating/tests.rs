@@ -12,6 +12,7 @@ use crate::model::ids::{Hotkey, Player, PromptStem, RoundNumber, Seed};
 use crate::model::store::Store;
 use crate::model::threejs::pod_stats::PodRunEntry;
 use crate::model::threejs::reports::{RepeatedReport, ReportOutcome};
+use crate::rules::threejs::repeats::Repeats;
 use crate::rules::threejs::repeats::marks::StoredModule;
 use crate::settings::audit::{AuditSettings, BatchSettings};
 use crate::ui::{Ui, Verbosity};
@@ -144,12 +145,12 @@ impl Bench {
 }
 
 fn report(running: &Running) -> RepeatedReport {
-    running.look(|repeats| repeats.report()).unwrap()
+    running.look(Repeats::report).unwrap()
 }
 
 /// Pods, with how their work on a repeat ended.
 fn ends(running: &Running) -> Vec<(String, String)> {
-    let stats = running.look(|repeats| repeats.stats());
+    let stats = running.look(Repeats::stats);
     let end = |(key, entry): (&String, &PodRunEntry)| match entry {
         PodRunEntry::Run(run) => (key.clone(), run.termination_reason.clone()),
         PodRunEntry::Other(_) => panic!(),
@@ -201,7 +202,7 @@ fn what_is_finished_is_never_made_again() {
     let pod = StandInPod::start(Vec::new());
     let (running, stopped) = bench.run(&pod);
     assert!(stopped.unwrap().to_string().contains("the store is full"));
-    assert_eq!((running.look(|repeats| repeats.report()), pod.log().begun.len()), (None, 4));
+    assert_eq!((running.look(Repeats::report), pod.log().begun.len()), (None, 4));
     assert_eq!(kept(bench.own.path()), ["1-1.zip", "2-0.zip", "2-1.zip"]);
     drop(running);
     bench.room = usize::MAX;
@@ -247,7 +248,7 @@ fn a_pod_that_fails_is_replaced_and_its_batch_made_again() {
         let ends = ends(&running);
         // The same address is the same pod in the files: its last word counts.
         assert_eq!(ends[0].1, "completed", "{manner:?}");
-        assert_eq!(running.look(|repeats| repeats.replacements_remaining()), 2, "{manner:?} {end}");
+        assert_eq!(running.look(Repeats::replacements_remaining), 2, "{manner:?} {end}");
         assert_eq!(report(&running).outcome, ReportOutcome::Completed);
     }
 }
@@ -258,7 +259,7 @@ fn a_busy_program_is_given_time() {
         let (bench, pod) = (Bench::of(8), StandInPod::start(vec![manner.clone()]));
         let (running, stopped) = bench.run(&pod);
         assert!(stopped.is_none());
-        assert_eq!(running.look(|repeats| repeats.replacements_remaining()), 3, "{manner:?}");
+        assert_eq!(running.look(Repeats::replacements_remaining), 3, "{manner:?}");
         assert_eq!(report(&running).outcome, ReportOutcome::Completed);
     }
 }
@@ -270,7 +271,7 @@ fn a_batch_may_not_take_for_ever() {
     let pod = StandInPod::start(vec![Manner::Slow]);
     let (running, stopped) = bench.run(&pod);
     assert!(stopped.is_none());
-    assert_eq!(running.look(|repeats| repeats.replacements_remaining()), 0);
+    assert_eq!(running.look(Repeats::replacements_remaining), 0);
     let reason = "Repeat 1: 40 failed prompts exceed tolerance (12); Repeat 2: 40 failed prompts exceed tolerance (12)";
     assert_eq!((report(&running).outcome, report(&running).reason.as_str()), (ReportOutcome::Rejected, reason));
     assert_eq!(ends(&running)[0].1, "batch_time_limit");
@@ -289,7 +290,7 @@ fn a_program_that_never_starts_is_rejected() {
     let bench = Bench { settings: bench.settings, ..Bench::of(8) };
     let (running, stopped) = bench.run_at("http://127.0.0.1:9");
     assert!(stopped.unwrap().hints()[0].contains("start the program there"));
-    assert_eq!(running.look(|repeats| repeats.report()), None);
+    assert_eq!(running.look(Repeats::report), None);
 }
 
 #[test]
@@ -302,5 +303,5 @@ fn a_miner_that_is_rejected_meanwhile_runs_no_more() {
     let pod = StandInPod::start(Vec::new());
     let (running, stopped) = bench.run(&pod);
     assert!(stopped.is_none());
-    assert_eq!((running.look(|repeats| repeats.report()), pod.log().begun.len()), (None, 0));
+    assert_eq!((running.look(Repeats::report), pod.log().begun.len()), (None, 0));
 }

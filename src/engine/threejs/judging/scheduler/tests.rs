@@ -206,7 +206,7 @@ fn the_endpoint_is_kept_full() {
         let (took, bound) = (began.elapsed(), bound(&judge, latency, CAPACITY));
         let (calls, most) = (judge.count(), judge.most.load(Ordering::SeqCst));
         let times = took.as_secs_f64() / bound.as_secs_f64();
-        eprintln!(
+        println!(
             "{matches} x {duels}, {latency:?}: {calls} calls, at most {most} at once, {took:.1?}, {times:.3} of the bound"
         );
         assert_eq!(course.finished.len(), matches);
