@@ -92,15 +92,15 @@ fn tell(checked: &[(&PromptStem, Checked)], report: &mut Report) {
         match checked {
             Checked::Passes(bytes) => {
                 passed += 1;
-                report.say_marked("32", "passes ", format!("{} ({bytes} bytes)", name(stem)));
+                report.say_marked("32", "passes  ", format!("{} ({bytes} bytes)", name(stem)));
             }
             Checked::Missing => {
                 missing += 1;
-                report.say_marked("31", "missing", name(stem));
+                report.say_marked("31", "missing ", name(stem));
             }
             Checked::Fails(failures) => {
                 failed += 1;
-                report.say_marked("31", "refused", name(stem));
+                report.say_marked("31", "refused ", name(stem));
                 failures.iter().take(SHOWN).for_each(|failure| report.say(format!("        {failure}")));
                 if failures.len() > SHOWN {
                     report.say(format!("        and {} more", failures.len() - SHOWN));
@@ -122,7 +122,7 @@ fn module(stem: &PromptStem, checked: &Checked) -> Value {
     let (outcome, failures) = match checked {
         Checked::Passes(_) => ("passes", &[][..]),
         Checked::Missing => ("missing", &[][..]),
-        Checked::Fails(failures) => ("refused", &failures[..]),
+        Checked::Fails(failures) => ("refused ", &failures[..]),
     };
     json!({"stem": stem, "outcome": outcome, "failures": failures})
 }

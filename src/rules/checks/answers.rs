@@ -285,16 +285,6 @@ fn of_judge(files: &RoundFiles) -> usize {
     reports.filter(|slot| slot.get().is_some_and(|report| judged(report))).count()
 }
 
-/// A competition whose operator keeps no answers at all, as the deployed services keep none.
-pub(super) fn unrecorded(facts: &VerifyFacts<'_>, sink: &mut Sink) {
-    if facts.recorded_since.is_some() || facts.snapshot.rounds.values().all(|files| of_judge(files) == 0) {
-        return;
-    }
-    sink.claim("judge.question", None, "rounds/", |claim| {
-        claim.skip("no round keeps the judge's answers: its winners have to be believed, or asked for again (--judge)");
-    });
-}
-
 /// A round that the judge decided, and that says nothing of its answers.
 fn withheld(claim: &mut Claim, round: RoundNumber, since: RoundNumber) {
     let what = format!("missing: nothing shows what the judge of round {round} was asked and answered");

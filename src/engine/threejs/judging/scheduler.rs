@@ -306,9 +306,9 @@ impl<'a, K: Key, C: Course<K>> Floor<'a, K, C> {
     }
 
     fn note(&self) {
-        let all = self.finished + self.matches.len();
+        let (done, all) = (self.finished, self.finished + self.matches.len());
         let (in_flight, faults) = (self.queues[0].in_flight(), self.court.bench.judge.faults());
-        self.bar.note(&format!("{}/{all} matches, {in_flight} calls in flight, {faults} faults", self.finished));
+        self.bar.note(&format!("{done}/{all} matches, {in_flight} calls in flight, {faults} faults"));
     }
 
     /// The error of a run that was stopped or whose judge failed for good.

@@ -17,6 +17,7 @@ use crate::model::prompts::Prompt;
 use crate::model::snapshot::Slot;
 use crate::model::stage::Stage;
 use crate::model::threejs::outputs::Modules;
+use crate::model::threejs::programs::ThreejsLeaders;
 use crate::model::threejs::snapshot::{ThreejsRound, ThreejsSnapshot};
 use crate::rules::prompts::select;
 use crate::rules::stage_table::last_of_round;
@@ -293,6 +294,7 @@ fn leaders(snapshot: &ThreejsSnapshot, facts: &OtherFacts, sink: &mut Sink) {
         .iter()
         .filter(|(round, _)| opened(**round))
         .filter_map(|(round, files)| Some((*round, latest(round.next())?, files)))
+        .chain(last_of_all(snapshot, leaders))
         .map(|(round, from, files)| Over { round, from, winner: files.winner.get().map(shared_winner) })
         .collect();
     let entries: Vec<_> = leaders.iter().map(shared).collect();
@@ -306,6 +308,18 @@ fn leaders(snapshot: &ThreejsSnapshot, facts: &OtherFacts, sink: &mut Sink) {
             known_hardware(claim, &format!("{} at block {}", entry.hotkey, entry.effective_block), hardware);
         }
     });
+}
+
+/// The round with which the competition ended, if it added an entry: no schedule says from which block on that is in force.
+fn last_of_all<'s>(
+    snapshot: &'s ThreejsSnapshot,
+    leaders: &ThreejsLeaders,
+) -> Option<(RoundNumber, Block, &'s ThreejsRound)> {
+    let state = snapshot.state.get().filter(|state| state.stage == Stage::Finished)?;
+    let files = snapshot.rounds.get(&state.current_round)?;
+    let latest = files.schedule.get()?.latest_reveal_block;
+    let entry = leaders.iter().find(|entry| entry.effective_block > latest)?;
+    Some((state.current_round, entry.effective_block, files))
 }
 
 /// A new leader's hardware is the winner's.
