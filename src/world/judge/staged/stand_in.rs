@@ -148,7 +148,8 @@ impl ByUrl {
             }
             "s2cl_verify" => {
                 let found = |at: usize| {
-                    ["yes", "partial", "no"][usize::try_from(of(1, 81) / 3_u64.pow(at as u32) % 3).unwrap()]
+                    ["yes", "partial", "no"]
+                        [usize::try_from(of(1, 81) / 3_u64.pow(u32::try_from(at).unwrap()) % 3).unwrap()]
                 };
                 let check = |(at, feature)| json!({"feature": feature, "match": found(at), "note": ""});
                 let checks: Vec<Value> = asked.features.iter().enumerate().map(check).collect();
