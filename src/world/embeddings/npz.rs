@@ -95,7 +95,7 @@ fn length(bytes: &[u8]) -> u32 {
     u32::try_from(bytes.len()).unwrap_or(u32::MAX)
 }
 
-/// Reads an archive that [`write`] or numpy's `savez` made: the float32 vectors by name, in its order. `None` if it is
+/// Reads an archive that `write` or numpy's `savez` made: the float32 vectors by name, in its order. `None` if it is
 /// anything else.
 #[must_use]
 pub fn read(bytes: &[u8]) -> Option<Vec<(String, Vec<f32>)>> {
