@@ -5,7 +5,7 @@ use crate::base::text::counted;
 use crate::cli::{BaselineArgs, Global};
 use crate::engine::common::{not_due, require_intact, schedule};
 use crate::engine::context::Context;
-use crate::engine::leases::{Announced, HeldLease};
+use crate::engine::leases::HeldLease;
 use crate::engine::regenerating::baseline::{make, missing};
 use crate::engine::regenerating::{Tools, files_of};
 use crate::engine::runs::estimates::foresee_pods;
@@ -56,14 +56,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &BaselineArgs, report: &mut Re
         report.note_files(files_of(round, &Player::Leader));
         return Ok(());
     }
-    let lease = match context.announce("baseline", round, &[])? {
-        Announced::NotAsked => None,
-        Announced::Ours(lease, _) => Some(lease),
-        Announced::Theirs(others) => {
-            let held: Vec<String> = others.iter().map(|lease| context.elsewhere(lease)).collect();
-            return Err(Error::not_due(format!("baseline waits: {}", held.join("; "))));
-        }
-    };
+    let lease = context.announce_whole("baseline", round)?;
     let (store, render_service) = (&args.store, args.render_service.as_deref());
     let tools = Tools { store, render_service, measures: false, lease: lease.as_deref() };
     let made = make(&context, &standing, &tools, (&leader.docker, args.retry), report);

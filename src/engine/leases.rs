@@ -140,6 +140,21 @@ struct Keeper {
 }
 
 impl Context<'_> {
+    /// Announces a step that has no parts before it rents pods; `None` if the settings ask for no announcement.
+    ///
+    /// # Errors
+    /// As for [`Context::announce`], or another host is doing the step.
+    pub(crate) fn announce_whole(&self, command: &str, round: RoundNumber) -> Result<Option<Box<HeldLease>>> {
+        match self.announce(command, round, &[])? {
+            Announced::NotAsked => Ok(None),
+            Announced::Ours(lease, _) => Ok(Some(lease)),
+            Announced::Theirs(others) => {
+                let held: Vec<String> = others.iter().map(|lease| self.elsewhere(lease)).collect();
+                Err(Error::not_due(format!("{command} waits: {}", held.join("; "))))
+            }
+        }
+    }
+
     /// Announces a step before it rents pods; `hotkeys` are its miners, or none where it has no parts.
     ///
     /// # Errors

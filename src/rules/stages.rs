@@ -251,22 +251,51 @@ pub(crate) fn unanswered(files: &RoundFiles) -> Vec<Hotkey> {
 /// The stage that a round's files show: where `resume` continues.
 #[must_use]
 pub(crate) fn shown_by(files: &RoundFiles) -> Option<Stage> {
-    let there = |player: &crate::model::snapshot::PlayerFiles| !player.submitted.is_missing();
-    let fetched = files.players.values().filter(|player| there(player)).count();
-    let expected = files.submissions.get().map_or(usize::MAX, |submissions| submissions.len());
-    let played = !files.matrix.is_missing() || !files.require_audit.is_missing();
-    if !files.winner.is_missing() {
-        Some(Stage::Finalizing)
-    } else if played || (fetched > 0 && fetched >= expected) {
-        Some(Stage::Duels)
-    } else if fetched > 0 {
-        Some(Stage::Downloading)
-    } else if !files.seed.is_missing() {
-        Some(Stage::MinerGeneration)
-    } else if matches!(files.schedule, Slot::Ok(_)) {
-        Some(Stage::Open)
-    } else {
-        None
+    RoundShows {
+        opened: matches!(files.schedule, Slot::Ok(_)),
+        seeded: !files.seed.is_missing(),
+        fetched: files.players.values().filter(|player| !player.submitted.is_missing()).count(),
+        expected: files.submissions.get().map(|submissions| submissions.len()),
+        played: !files.matrix.is_missing() || !files.require_audit.is_missing(),
+        won: !files.winner.is_missing(),
+    }
+    .stage()
+}
+
+/// What a round's files show, in any format.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RoundShows {
+    /// The schedule can be read.
+    pub(crate) opened: bool,
+    /// There is a seed.
+    pub(crate) seeded: bool,
+    /// How many players have a record of what was fetched.
+    pub(crate) fetched: usize,
+    /// How many should have one; `None` if the submissions cannot be read.
+    pub(crate) expected: Option<usize>,
+    /// There are results of matches.
+    pub(crate) played: bool,
+    /// There is a winner.
+    pub(crate) won: bool,
+}
+
+impl RoundShows {
+    /// The stage in which these are there.
+    pub(crate) fn stage(self) -> Option<Stage> {
+        let all_fetched = self.fetched > 0 && self.expected.is_some_and(|expected| self.fetched >= expected);
+        if self.won {
+            Some(Stage::Finalizing)
+        } else if self.played || all_fetched {
+            Some(Stage::Duels)
+        } else if self.fetched > 0 {
+            Some(Stage::Downloading)
+        } else if self.seeded {
+            Some(Stage::MinerGeneration)
+        } else if self.opened {
+            Some(Stage::Open)
+        } else {
+            None
+        }
     }
 }
 

@@ -203,7 +203,7 @@ fn numpy_reads_embeddings() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("e.npz");
     let arrays: Vec<_> = (0..9u8).map(|n| (format!("view_{n}"), vec![f32::from(n) / 3.0; 384])).collect();
-    std::fs::write(&path, npz::write(&arrays)).unwrap();
+    std::fs::write(&path, npz::write(&arrays).unwrap()).unwrap();
     let script = "import sys, numpy as n\nz = n.load(sys.argv[1])\nprint(z.files, z['view_8'].dtype, z['view_8'].shape, \
                   float(z['view_8'][0]))";
     match std::process::Command::new("python3").args(["-c", script]).arg(&path).output() {

@@ -46,7 +46,7 @@ impl Settings {
     }
 }
 
-/// The bounds of a module. Those of time are of CPU time, so that a busy machine refuses nobody.
+/// The bounds of a module. Those of time are of CPU time, so that a module is not refused because the machine is busy.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Limits {
     /// CPU time to compile, run and inspect a module.

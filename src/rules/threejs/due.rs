@@ -12,9 +12,9 @@ use crate::model::schedule::Schedule;
 use crate::model::snapshot::Slot;
 use crate::model::stage::Stage;
 use crate::model::threejs::reports::{GenerationReport, ReportOutcome};
-use crate::model::threejs::snapshot::{ThreejsPlayer, ThreejsRound};
+use crate::model::threejs::snapshot::ThreejsRound;
 use crate::rules::builds::is_final;
-use crate::rules::stages::RoundWork;
+use crate::rules::stages::{RoundShows, RoundWork};
 
 /// A round's files, with the settings that decide about them.
 #[derive(Debug, Clone, Copy)]
@@ -120,23 +120,15 @@ pub(crate) fn open_requests(files: &ThreejsRound, win_margin: f64, audit_repeats
 /// The stage that a round's files show: where `resume` continues.
 #[must_use]
 pub(crate) fn shown_by(files: &ThreejsRound) -> Option<Stage> {
-    let there = |player: &ThreejsPlayer| !player.submitted.is_missing();
-    let fetched = files.players.values().filter(|player| there(player)).count();
-    let expected = files.submissions.get().map_or(usize::MAX, |submissions| submissions.len());
-    let played = !files.matrix.is_missing() || !files.require_audit.is_missing();
-    if !files.winner.is_missing() {
-        Some(Stage::Finalizing)
-    } else if played || (fetched > 0 && fetched >= expected) {
-        Some(Stage::Duels)
-    } else if fetched > 0 {
-        Some(Stage::Downloading)
-    } else if !files.seed.is_missing() {
-        Some(Stage::MinerGeneration)
-    } else if matches!(files.schedule, Slot::Ok(_)) {
-        Some(Stage::Open)
-    } else {
-        None
+    RoundShows {
+        opened: matches!(files.schedule, Slot::Ok(_)),
+        seeded: !files.seed.is_missing(),
+        fetched: files.players.values().filter(|player| !player.submitted.is_missing()).count(),
+        expected: files.submissions.get().map(|submissions| submissions.len()),
+        played: !files.matrix.is_missing() || !files.require_audit.is_missing(),
+        won: !files.winner.is_missing(),
     }
+    .stage()
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::sandbox::site::Reply;
-use crate::world::embeddings::npz::stored;
 
 /// The batches that were asked for, by pod.
 #[derive(Debug, Default)]
@@ -60,9 +59,13 @@ impl BatchPods {
 
 /// `GET results`: the modules of a batch, and the seconds that they took.
 pub(crate) fn results(modules: &[(String, String)], seconds: f64) -> Reply {
-    let files: Vec<(String, Vec<u8>)> =
-        modules.iter().map(|(stem, source)| (format!("{stem}.js"), source.clone().into_bytes())).collect();
-    Reply::ok("application/zip", stored(&files)).with("X-Generation-Seconds", seconds.to_string())
+    let files: Vec<(String, &[u8])> =
+        modules.iter().map(|(stem, source)| (format!("{stem}.js"), source.as_bytes())).collect();
+    let files: Vec<(&str, &[u8])> = files.iter().map(|(name, source)| (name.as_str(), *source)).collect();
+    match gen404_zip::stored(&files) {
+        Some(archive) => Reply::ok("application/zip", archive).with("X-Generation-Seconds", seconds.to_string()),
+        None => Reply::refused(500, "too many modules for an archive"),
+    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ pub mod settings;
 
 use std::fmt;
 
-use crate::base::error::Result;
+use crate::base::error::{Error, Result};
 use crate::world::stop::Stop;
 use crate::world::views::{Views, WHITE};
 
@@ -36,7 +36,7 @@ pub fn of_views(embedder: &dyn Embedder, prompt: &[u8], views: &Views, stop: &St
     let names = std::iter::once("prompt".to_owned()).chain(WHITE.iter().map(|(name, ..)| format!("view_{name}")));
     let embedded = embedder.embed(&pictures, stop)?;
     let arrays: Vec<(String, Vec<f32>)> = names.zip(embedded).collect();
-    Ok(npz::write(&arrays))
+    npz::write(&arrays).ok_or_else(|| Error::failed("the embeddings are too large for an archive"))
 }
 
 /// A vector divided by its L2 norm; one of norm 0 stays as it is.

@@ -85,7 +85,7 @@ fn tame() -> Vec<(&'static str, String, Told)> {
         ),
         ("not a number", with_box("m.geometry.attributes.position.setX(0, NaN)"), Drawn(24)),
         ("debugger", with_box("for (let n = 0; n < 9; n++) debugger"), Drawn(24)),
-        // What the network is asked for is refused by the page's policy, and told nobody.
+        // What the network is asked for is refused by the page's policy, which no one is told.
         ("import", with_box("import('http://127.0.0.1:9/x.js').catch(() => {})"), Drawn(24)),
         ("worker", when_drawn("new w.Worker(w.URL.createObjectURL(new w.Blob(['for(;;);'])))"), Drawn(24)),
         (

@@ -5,7 +5,7 @@ use super::{open, resume, run_all};
 use crate::base::error::{Error, Result};
 use crate::base::text::counted;
 use crate::engine::context::Context;
-use crate::engine::leases::{Announced, HeldLease};
+use crate::engine::leases::HeldLease;
 use crate::engine::regenerating::Records;
 use crate::engine::threejs::standing::ThreejsStanding;
 use crate::model::ids::Player;
@@ -46,14 +46,7 @@ pub(crate) fn baseline(
         report.note_files(files.map(|file| ThreejsFile::Player(round, Player::Leader, file).path()));
         return Ok(());
     }
-    let lease = match context.announce("baseline", round, &[])? {
-        Announced::NotAsked => None,
-        Announced::Ours(lease, _) => Some(lease),
-        Announced::Theirs(others) => {
-            let held: Vec<String> = others.iter().map(|lease| context.elsewhere(lease)).collect();
-            return Err(Error::not_due(format!("baseline waits: {}", held.join("; "))));
-        }
-    };
+    let lease = context.announce_whole("baseline", round)?;
     let hardware = Hardware::of(leader.hardware.as_deref().unwrap_or_default());
     let job = RepeatsJob { player: Player::Leader, image: leader.docker.clone(), hardware, retry };
     let made = make(context, standing, (job, store), lease.as_deref(), report);
