@@ -1,10 +1,10 @@
-"""Embeddings by DINOv3, beside transformers: scripts/time_distances, where a build with the model is at hand."""
+"""Embeddings by DINOv3, beside transformers and ONNX Runtime: scripts/time_distances, where a build with the model is at hand."""
 
 import re, subprocess
 
 from .measure import Timed
 
-ABOUT = "DINOv3 beside transformers; needs --embed FILE (docs/distances.md)"
+ABOUT = "DINOv3 beside transformers and ONNX Runtime; needs --embed FILE (docs/distances.md)"
 
 
 def run(bench):
@@ -19,7 +19,10 @@ def run(bench):
     command = [str(word) for word in command]
     told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     print(told, end="")
-    took = {name: [32 / float(rate) for rate in re.search(rf"^{name}: .*\((.*)\)$", told, re.M)[1].split(", ")] for name in ("gen404", "reference")}
-    pairs = [theirs / ours for ours, theirs in zip(*took.values())]
+    rates = {name: [float(rate) for rate in found.split(", ")] for name, found in re.findall(r"^(\w+): [\d.]+ images/s \((.*)\)$", told, re.M)}
+    took = {name: [32 / rate for rate in rates[name]] for name in ("gen404", *(name for name in rates if name != "gen404"))}
+    if "onnxruntime" not in took:
+        bench.skip("onnxruntime", "pip install onnxruntime onnxscript")
     for name, runs in took.items():
-        bench.record("32 pictures", name, " ".join(command), [Timed(wall) for wall in runs], pairs if name == "reference" else ())
+        pairs = [theirs / ours for ours, theirs in zip(took["gen404"], runs)] if name != "gen404" else ()
+        bench.record("32 pictures", name, " ".join(command), [Timed(wall) for wall in runs], pairs)

@@ -1,6 +1,6 @@
 """Whole processes, timed in turns; their medians, and the ratios of neighbours."""
 
-import hashlib, json, math, os, pathlib, platform, re, shutil, statistics, subprocess, sys
+import hashlib, json, math, os, pathlib, platform, re, resource, shutil, statistics, subprocess, sys, time
 from dataclasses import dataclass, field
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -64,6 +64,19 @@ def process(argv, env=None, codes=(0,)):
         raise Failed(f"{' '.join(argv)}: {how}\n{ended.stderr.decode(errors='replace')[-2000:]}")
     wall, cpu, peak = map(float, told[:3])
     return Timed(wall, cpu, peak)
+
+
+# The kernel's own work takes less of a machine that does nothing else.
+BUSY = 0.1
+
+
+def _others():
+    """CPU seconds since the machine started of all but this process and what it has waited for, its servers included."""
+    with open("/proc/stat") as stat:
+        user, nice, system, _, _, irq, softirq, steal, *_ = map(int, stat.readline().split()[1:])
+    own = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    ticks = user + nice + system + irq + softirq + steal
+    return ticks / os.sysconf("SC_CLK_TCK") - sum(used.ru_utime + used.ru_stime for used in own)
 
 
 class Failed(Exception):
@@ -138,7 +151,6 @@ class Bench:
     def turns(self, what, contestants, runs, warm=True):
         """Lets them do the same work in turns. A first round, which warms the disk's cache, does not count."""
         took = {contestant.name: [] for contestant in contestants}
-        load = os.getloadavg()[0]
         for number in range(0 if warm else 1, runs + 1):
             for contestant in contestants:
                 one = contestant.run()
@@ -147,24 +159,26 @@ class Bench:
         own = next((took[contestant.name] for contestant in contestants if contestant.ours), None)
         for contestant in contestants:
             pairs = [] if contestant.ours or not own else [theirs.wall / ours.wall for ours, theirs in zip(own, took[contestant.name])]
-            self.rows.append(Row(self.subject, what, contestant.name, contestant.shown(), took[contestant.name], pairs, load))
+            self.rows.append(Row(self.subject, what, contestant.name, contestant.shown(), took[contestant.name], pairs))
             print(self.rows[-1].line(), flush=True)
         return took
 
     def record(self, what, name, command, runs, pairs=()):
         """A row that was measured elsewhere."""
-        self.rows.append(Row(self.subject, what, name, command, runs, list(pairs), os.getloadavg()[0]))
+        self.rows.append(Row(self.subject, what, name, command, runs, list(pairs)))
         print(self.rows[-1].line(), flush=True)
 
     def begin(self, subject, scratch):
         self.subject, self.scratch, self.notes[subject] = subject, scratch, []
+        self.begun = time.monotonic(), _others()
         print(f"\n## scripts/bench {subject}\n\n{Row.HEAD}", flush=True)
 
     def end(self):
         """What is said below the table, and whether the machine was busy with other work."""
-        loads = [row.load for row in self.rows if row.bench == self.subject]
-        if loads and max(loads) > len(os.sched_getaffinity(0)) + 0.5:
-            self.note(f"Measured on a busy machine: load {min(loads):.1f} to {max(loads):.1f}")
+        begun, before = self.begun
+        share = (_others() - before) / (time.monotonic() - begun) / os.cpu_count()
+        if share > BUSY:
+            self.note(f"Measured on a busy machine: other work took {share:.0%} of its time")
         print(*(f"\n{note}" for note in self.notes[self.subject]), sep="\n", flush=True)
 
     def write(self):
@@ -184,7 +198,6 @@ class Row:
     command: str
     runs: list
     pairs: list
-    load: float
 
     HEAD = "| work | program | median | least to most | CPU | peak | times as long as gen404 |\n|---|---|---|---|---|---|---|"
 
@@ -202,13 +215,13 @@ class Row:
         number = lambda value: math.nan if value is None else value
         runs = [Timed(*(number(run[key]) for key in ("wall_s", "cpu_s", "peak_mib"))) for run in found["runs"]]
         pairs = found["ratio"]["pairs"] if found["ratio"] else []
-        return cls(found["bench"], found["work"], found["program"], found["command"], runs, pairs, found["load"])
+        return cls(found["bench"], found["work"], found["program"], found["command"], runs, pairs)
 
     def json(self):
         ratio = None
         if self.pairs:
             ratio = {"median": statistics.median(self.pairs), "least": min(self.pairs), "most": max(self.pairs), "pairs": self.pairs}
-        return {"bench": self.bench, "work": self.what, "program": self.name, "command": self.command, "load": self.load,
+        return {"bench": self.bench, "work": self.what, "program": self.name, "command": self.command,
                 "median_wall_s": median(self.runs, "wall"), "ratio": ratio, "runs": [run.cells() for run in self.runs]}
 
 

@@ -105,7 +105,8 @@ class Judge(http.server.BaseHTTPRequestHandler):
         self.count(1, -1)
         parts = asked["messages"][1]["content"]
         prompt, *models = [part["image_url"]["url"] for part in parts if part["type"] == "image_url"]
-        label, _, suffix = asked["response_format"]["json_schema"]["name"].rpartition("-")
+        schema = asked.get("response_format", {}).get("json_schema", {})
+        label, _, suffix = schema.get("name", "").rpartition("-")
         lot = random.Random(prompt + "".join(models))
         issues = " ".join(f"{' '.join(lot.choices(WORDS, k=lot.randint(10, 24)))}.".capitalize() for _ in "12")
         if suffix == "response":

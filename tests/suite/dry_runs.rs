@@ -146,9 +146,9 @@ fn a_dry_run_names_the_files_that_the_real_run_writes_at_every_stage() {
     let steps = ["open", "reveal-seed", "builds", "baseline", "download", "duel", "audit", "duel", "pause", "resume"];
     for (at, step) in steps.iter().copied().chain(["duel", "audit", "duel", "finalize"]).enumerate() {
         let new = stages.insert(stage().1);
-        // What only reads is looked at once a stage; so is what is not due, and a third of it in between.
+        // What only reads is looked at once a stage; so is what is not due, and a sixth of it in between.
         let readers = READERS.into_iter().filter(|_| new);
-        let turn = |(place, name): &(usize, &str)| new || whole() || *name == step || (place + at) % 3 == 0;
+        let turn = |(place, name): &(usize, &str)| new || whole() || *name == step || (place + at) % 6 == 0;
         let writers = writers().into_iter().enumerate().filter(turn).map(|(_, name)| name);
         for name in readers.chain(writers) {
             if !compare(&folder, name, &mut covered).is_empty() {

@@ -12,7 +12,7 @@ use gix::ObjectId;
 use gix::objs::Kind;
 
 use crate::snapshots::Transcript;
-use crate::support::{Run, command, edit, example, git, installed, skipped};
+use crate::support::{Run, command, edit, example, git, in_turn, installed, skipped};
 
 const SOON: Duration = Duration::from_secs(15);
 
@@ -349,7 +349,7 @@ fn gits_own_files_are_plain_ones() {
                 // Sparse: no disk holds it.
                 _ => std::fs::File::create(&path).unwrap().set_len(1 << 30).unwrap(),
             }
-            for args in READING {
+            for args in in_turn(&format!("{kind} {name}"), &READING) {
                 let run = run(folder.path(), args).ends(1);
                 assert!(run.err.contains(name.split('.').next().unwrap()), "{kind} {name}: {run:?}");
             }

@@ -9,7 +9,7 @@ use crate::chain_support::{Fake, Reply};
 use crate::ci_server::{Answer, Server};
 use crate::round::{DEADLINE, hotkey, round};
 use crate::support::make_competition::hotkey as example_hotkey;
-use crate::support::{Run, as_somebody, command, edit, example, gen404, git, tree};
+use crate::support::{Run, as_somebody, command, edit, example, gen404, git, in_turn, tree};
 
 /// One of each kind of what must not get through.
 const HOSTILE: &str = "x\u{1b}[31m\u{1b}]0;title\u{7}\0\u{8}\u{7f}\u{85}\u{9b}1m\u{ad}\u{61c}\u{200b}\u{200d}\u{200e}\u{200f}\
@@ -41,12 +41,12 @@ fn safe(what: &str, run: &Run) {
     }
 }
 
-/// Every command that shows a competition's files.
+/// Some of the commands, or all, that show a competition's files.
 #[track_caller]
 fn show(what: &str, folder: &Path) {
     let out = tempfile::tempdir().unwrap();
     let out = out.path().join("report").display().to_string();
-    for args in [
+    let shows = [
         &["status"][..],
         &["status", "--json", "--block", "100"],
         &["leader"],
@@ -58,7 +58,8 @@ fn show(what: &str, folder: &Path) {
         &["finalize", "--dry-run", "--block", "999999"],
         &["advance", "--dry-run", "-v"],
         &["report", "--out", &out],
-    ] {
+    ];
+    for args in in_turn(what, &shows) {
         let run = gen404(folder, args);
         assert!((0..=4).contains(&run.code), "{what}, {args:?}: {run:?}");
         safe(&format!("{what}, {args:?}"), &run);

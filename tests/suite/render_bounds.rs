@@ -12,6 +12,7 @@ use png::{BitDepth, ColorType};
 use crate::bombs;
 use crate::gallery::harness::{program, too_slow};
 use crate::models;
+use crate::support::few;
 
 /// All memory that the program may ask for, stacks and shared libraries included.
 const MEMORY: &str = "--as=734003200";
@@ -124,7 +125,7 @@ fn run(cases: &[Case]) {
 
 #[test]
 fn dear_models_are_refused_soon() {
-    run(&refused());
+    run(&few(3, refused()));
 }
 
 #[test]

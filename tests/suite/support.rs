@@ -50,6 +50,15 @@ pub fn few<T>(of: usize, cases: impl IntoIterator<Item = T>) -> Vec<T> {
     cases.into_iter().step_by(if whole() { 1 } else { of }).collect()
 }
 
+/// Of the commands to try on a case, the first and one of the others, another for each name of a case; all of them where
+/// [`whole`] says so.
+pub fn in_turn<'a, T>(case: &str, commands: &'a [T]) -> Vec<&'a T> {
+    let Some((first, others)) = commands.split_first() else { return Vec::new() };
+    let lot: usize = case.bytes().map(usize::from).sum();
+    let chosen = |&(at, _): &(usize, &T)| whole() || at == lot % others.len();
+    std::iter::once(first).chain(others.iter().enumerate().filter(chosen).map(|(_, command)| command)).collect()
+}
+
 /// Says what a test leaves out. Straight to stderr: the test runner hides what passing tests print.
 pub fn skipped(what: &str) {
     let test = std::thread::current().name().unwrap_or("a test").to_owned();

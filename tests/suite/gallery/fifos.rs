@@ -1,20 +1,20 @@
 //! FIFOs, devices and folders where files are expected: an archive may hold them.
 
 use super::harness::{GIT_SECONDS, World};
-use crate::support::{few, make_competition::hotkey};
+use crate::support::{few, in_turn, make_competition::hotkey};
 
 const READING: [&[&str]; 5] = [&["verify"], &["verify", "--history"], &["status"], &["leader"], &["report"]];
 
-/// Every reading command ends, and those that need the file name it.
+/// Reading commands end, and those that need the file name it.
 #[track_caller]
 fn all_end(world: &World, what: &str, git: bool) {
-    for args in READING {
+    for args in in_turn(what, &READING) {
         if !git && args.contains(&"--history") {
             continue;
         }
         let outcome = world.attack(&format!("{} where {what}", args.join(" ")), args).within(GIT_SECONDS).run();
         // Files of git's own are not always looked at.
-        if args == ["verify"] && ![".git", ".gen404", ".mailmap"].iter().any(|own| what.contains(own)) {
+        if args == &["verify"] && ![".git", ".gen404", ".mailmap"].iter().any(|own| what.contains(own)) {
             let file = what.split(' ').next().and_then(|path| path.rsplit('/').next()).unwrap();
             outcome.ends(&[1, 2]).says(&[file]);
         }

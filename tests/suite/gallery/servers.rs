@@ -7,7 +7,7 @@ use super::echoes::{Echo, at_duels, response};
 use super::harness::{SECRET, World, check};
 use crate::chain_support::{Fake, Reply};
 use crate::judge_server::{JudgeServer, Manners};
-use crate::support::tree;
+use crate::support::{few, tree};
 
 const ANSWER: &str = r#"{"penalty_1": 1, "penalty_2": 5, "issues": ""}"#;
 
@@ -118,7 +118,7 @@ fn pictures(world: &World) -> String {
 
 #[test]
 fn judges_that_fail() {
-    crate::support::side_by_side(failures(), |(what, said, expected)| {
+    crate::support::side_by_side(few(2, failures()), |(what, said, expected)| {
         let echo = Echo::start(move |_| said.clone());
         let world = at_duels();
         let settings = world.settings("[judge]\nattempts = 2\ntimeout_seconds = 3\n");
@@ -174,7 +174,7 @@ fn without_credit() -> Vec<(&'static str, Value)> {
 
 #[test]
 fn judges_without_credit_are_asked_once() {
-    for (status, body) in without_credit() {
+    for (status, body) in few(3, without_credit()) {
         let answer = response(status, "Retry-After: 0\r\n", body.to_string().as_bytes());
         let echo = Echo::start(move |_| answer.clone());
         let world = at_duels();
@@ -264,7 +264,7 @@ fn questions_are_sent_as_the_settings_say() {
         for (what, body) in hostile_bodies() {
             answers.extend([(what, 200, body.clone(), 4), (what, 400, body.clone(), 4), (what, 500, body, 4)]);
         }
-        for (what, status, answer, code) in answers {
+        for (what, status, answer, code) in few(5, answers) {
             let fake = Fake::start(move |_, _, _| Reply::Status(status, "", answer.clone()));
             let world = at_duels();
             let file = world.settings(&format!("[judge]\nattempts = 1\nmodel = \"m\"\n{settings}\n"));

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::harness::{KEYS, Outcome, SECRET, World, check};
 use crate::chain_support::{Fake, Reply};
-use crate::support::{edit, git, skipped, tree};
+use crate::support::{edit, git, in_turn, skipped, tree};
 
 /// Settings that send everything to this server.
 fn hostile(url: &str) -> String {
@@ -105,7 +105,10 @@ fn no_byte_of_any_output_changes_but_the_warning() {
     let expected_pages = pages(&plain);
     for (n, text) in others(&listener.url()).iter().enumerate() {
         let world = with("gen404.toml", text).unwrap();
-        for (args, (code, out, err)) in READING.iter().zip(&expected) {
+        let expected: Vec<_> = READING.iter().zip(&expected).collect();
+        let tried = in_turn(&n.to_string(), &expected);
+        let is_shown = tried.iter().any(|(args, _)| args[0] == "report");
+        for (args, (code, out, err)) in tried {
             let found = shown(&world, args, &format!("tracked settings {n}"));
             let (told, warnings) = without_warnings(&found.1);
             check((found.0, &told) == (*code, &without_warnings(out).0), || {
@@ -122,7 +125,7 @@ fn no_byte_of_any_output_changes_but_the_warning() {
             let rest: Vec<&str> = rest.into_iter().filter(|line| !line.contains("--config")).collect();
             check(rest == err.lines().collect::<Vec<_>>(), || format!("{args:?}"));
         }
-        check(pages(&world) == expected_pages, || format!("pages with {text:.60?}"));
+        check(!is_shown || pages(&world) == expected_pages, || format!("pages with {text:.60?}"));
         world.unharmed(&format!("tracked settings {n}"));
     }
     check(listener.count() == 0, || format!("{:?}", asked(&listener)));
@@ -221,7 +224,7 @@ fn tracked_in_whatever_way() {
         let Some(world) = with("gen404.toml", &toml) else { return };
         change(&world);
         stored_at(&world, &listener.url());
-        for args in READING {
+        for args in in_turn(what, &READING) {
             world.attack(&format!("{} with settings tracked {what}", args.join(" ")), args).with_keys().run();
         }
         acting(&world, &format!("settings tracked {what}"));
@@ -246,7 +249,7 @@ fn settings_in_a_folder_that_is_no_checkout() {
             3 => drop(Command::new("git").args(["init", "-q"]).current_dir(world.top()).status()),
             _ => {}
         }
-        for args in READING.iter().filter(|args| !args.contains(&"--history")) {
+        for args in in_turn(what, &READING).into_iter().filter(|args| !args.contains(&"--history")) {
             world.attack(&format!("{} with settings and {what}", args.join(" ")), args).with_keys().run();
         }
         acting(&world, &format!("settings and {what}"));
