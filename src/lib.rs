@@ -48,18 +48,16 @@
 //! [`rules::Plan`]: files to write and a commit message. One place applies plans, `state.json`
 //! last, so that a run killed at any point leaves a state from which the same command completes.
 
-pub mod base;
 pub mod cli;
 pub mod commands;
 mod engine;
-pub mod model;
 mod report;
-pub mod rules;
 mod sandbox;
 pub mod settings;
 pub mod ui;
 pub mod world;
 
+pub use gen404_core::{base, model, rules};
 pub use gen404_module as module;
 pub use gen404_preview as preview;
 pub use gen404_python_json as python_json;

@@ -1,7 +1,7 @@
 //! What is written down agrees with the program: man pages, completions, tables. Links and command blocks: `pages`.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::support::{gen404, tree};
 
@@ -34,20 +34,24 @@ fn secrets(text: &str) -> BTreeSet<String> {
     names.map(str::to_owned).collect()
 }
 
+/// The program's sources without their tests, by their paths.
+fn sources() -> impl Iterator<Item = (PathBuf, String)> {
+    let files = ["src", "crates/core/src"].into_iter().flat_map(|place| tree(&root().join(place)));
+    files
+        .map(|(path, bytes)| (path, String::from_utf8(bytes).unwrap().split("#[cfg(test)]").next().unwrap().to_owned()))
+}
+
 /// Every such name in the sources.
 pub fn secrets_of_the_sources() -> BTreeSet<String> {
-    let files = tree(&root().join("src"));
-    let texts = files.values().map(|bytes| String::from_utf8(bytes.clone()).unwrap());
-    texts.flat_map(|text| secrets(text.split("#[cfg(test)]").next().unwrap())).collect()
+    sources().flat_map(|(_, text)| secrets(&text)).collect()
 }
 
 #[test]
 fn the_page_on_settings_names_every_secret() {
     let page = std::fs::read_to_string(root().join("docs/settings.md")).unwrap();
     let mut named = BTreeSet::new();
-    for (path, bytes) in tree(&root().join("src")) {
-        let text = String::from_utf8(bytes).unwrap();
-        for name in secrets(text.split("#[cfg(test)]").next().unwrap()) {
+    for (path, text) in sources() {
+        for name in secrets(&text) {
             assert!(page.contains(&format!("`{name}`")), "{}: {name} is not in docs/settings.md", path.display());
             named.insert(name);
         }

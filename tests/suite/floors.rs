@@ -1,6 +1,7 @@
-//! The floors of src/: each imports only those below it. The crates below them are pure.
+//! The floors of src/ and of crates/core/src/, the lower three: each imports only those below it. The crates below them
+//! are pure.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The crates beneath the lowest floor, and what each may use of ours: its Cargo.toml says so.
 const CRATES: [(&str, &[&str]); 5] =
@@ -22,7 +23,10 @@ const IMPURE: [&str; 9] = [
 /// Only ui.rs prints.
 const PRINTS: [&str; 3] = ["println!", "eprintln!", "print!("];
 
-/// A floor and what it may import of this crate.
+/// Where the floors are: the lower ones are a crate of their own.
+const PLACES: [&str; 2] = ["crates/core/src", "src"];
+
+/// A floor and what it may import of these.
 const FLOORS: [(&str, &[&str]); 11] = [
     ("base", &["base"]),
     ("model", &["model", "base"]),
@@ -49,10 +53,9 @@ const FILES: [(&str, &[&str]); 2] =
 
 #[test]
 fn each_floor_imports_only_those_below() {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut read = 0;
     for (floor, allowed) in FLOORS.into_iter().chain(FILES) {
-        for file in files(&src.join(floor)) {
+        for file in files(&place(floor)) {
             read += 1;
             let text = std::fs::read_to_string(&file).unwrap();
             for module in imported(&text) {
@@ -75,8 +78,7 @@ fn each_floor_imports_only_those_below() {
             }
         }
     }
-    let all = files(&src).len();
-    assert_eq!(read, all - 2, "a file of src/ belongs to no floor (main.rs and lib.rs are above them)");
+    assert_eq!(read, all().len() - 3, "a file belongs to no floor (main.rs and lib.rs are above them)");
 }
 
 #[test]
@@ -98,13 +100,12 @@ fn the_crates_below_are_pure() {
     }
 }
 
-/// Every file that the program opens or makes goes through src/base/files.rs, which is guarded.
+/// Every file that the program opens or makes goes through base/files.rs, which is guarded.
 #[test]
 fn files_are_opened_in_one_place() {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let known =
         |file: &Path| file.ends_with("src/base/files.rs") || file.file_name().is_some_and(|name| name == "tests.rs");
-    for file in files(&src).iter().filter(|file| !known(file)) {
+    for file in all().iter().filter(|file| !known(file)) {
         let text = std::fs::read_to_string(file).unwrap();
         let code = text.split("#[cfg(test)]").next().unwrap();
         for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
@@ -131,11 +132,10 @@ fn files_are_opened_in_one_place() {
 /// What a model file is called, and what is in it, is known in one room: all else asks the format.
 #[test]
 fn only_the_rooms_of_the_format_name_it() {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let room = src.join("model/format");
+    let room = place("model").join("format");
     // Tests may: they hold what is written in files and journals.
-    let asks = |file: &&std::path::PathBuf| !file.starts_with(&room) && !file.ends_with("tests.rs");
-    for file in files(&src).iter().filter(asks) {
+    let asks = |file: &&PathBuf| !file.starts_with(&room) && !file.ends_with("tests.rs");
+    for file in all().iter().filter(asks) {
         let text = std::fs::read_to_string(file).unwrap();
         let text = text.split("#[cfg(test)]").next().unwrap().to_lowercase();
         for name in ["glb", "gltf"] {
@@ -159,7 +159,19 @@ fn commands_do_not_call_each_other() {
     }
 }
 
-fn files(place: &Path) -> Vec<std::path::PathBuf> {
+/// Where a floor is.
+fn place(floor: &str) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut places = PLACES.iter().map(|place| root.join(place).join(floor));
+    places.find(|place| place.exists()).unwrap_or_else(|| panic!("no floor {floor}"))
+}
+
+/// The sources of all floors.
+fn all() -> Vec<PathBuf> {
+    PLACES.iter().flat_map(|place| files(&Path::new(env!("CARGO_MANIFEST_DIR")).join(place))).collect()
+}
+
+fn files(place: &Path) -> Vec<PathBuf> {
     if place.is_file() {
         return vec![place.to_owned()];
     }
@@ -209,9 +221,8 @@ const NEVER_ONE: [&str; 11] = [
 
 #[test]
 fn a_count_of_one_has_the_singular() {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut wrong = Vec::new();
-    for file in files(&src) {
+    for file in all() {
         let text = std::fs::read_to_string(&file).unwrap();
         let code = text.split("#[cfg(test)]").next().unwrap().lines();
         let code = code.filter(|line| !line.trim_start().starts_with("//") && line.contains('"'));
