@@ -178,7 +178,7 @@ class Bench:
         begun, before = self.begun
         share = (_others() - before) / (time.monotonic() - begun) / os.cpu_count()
         if share > BUSY:
-            self.note(f"Measured on a busy machine: other work took {share:.0%} of its time")
+            self.note(f"Measured on a busy machine: other work, that of other virtual machines included, took {share:.0%} of its time")
         print(*(f"\n{note}" for note in self.notes[self.subject]), sep="\n", flush=True)
 
     def write(self):
