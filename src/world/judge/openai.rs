@@ -8,7 +8,7 @@ use super::{Answer, Judge};
 use crate::base::error::Result;
 use crate::model::ids::Seed;
 use crate::model::question::{Question, Words as _};
-use crate::world::http::{Failure, Request, Response, Secret};
+use crate::world::http::Secret;
 
 /// The temperature that is asked for: the likeliest answer.
 pub(super) const TEMPERATURE: f64 = 0.0;

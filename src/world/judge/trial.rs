@@ -34,7 +34,7 @@ struct Model {
 }
 
 /// A judge that can be tried out.
-pub trait Trial {
+pub(crate) trait Trial {
     /// Does the server list our model, and how many others? `None` if it lists none.
     ///
     /// # Errors

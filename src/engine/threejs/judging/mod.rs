@@ -20,7 +20,7 @@ use crate::model::answers::Digest;
 use crate::model::ids::{PromptStem, RoundNumber, Seed};
 use crate::model::threejs::answers::StagedAnswers;
 use crate::model::threejs::duels::StagedDuel;
-use crate::model::threejs::file::{StageQuestion, ThreejsFile, ThreejsRoundFile};
+use crate::model::threejs::file::{RoundWords, ThreejsFile, ThreejsRoundFile};
 use crate::model::threejs::snapshot::ThreejsRound;
 use crate::rules::threejs::staged::StageCall;
 use crate::settings::flags::{judge_key, judge_settings};
@@ -133,7 +133,7 @@ pub(crate) struct Court {
     /// The judge and its journal.
     pub(crate) bench: StageBench,
     /// What it is asked.
-    pub(crate) question: StageQuestion,
+    pub(crate) question: RoundWords,
     /// The round's seed.
     pub(crate) seed: Seed,
     /// Calls in flight.
@@ -156,7 +156,7 @@ impl Court {
         let settings = judge_settings(&context.config.judge, calls.judge);
         let asked = settings.asked_in_stages()?;
         let path = ThreejsFile::Round(round, ThreejsRoundFile::Question).path();
-        let question = agreed_question(&path, files.question.get(), asked)?;
+        let question = agreed_question(&path, files.question.get().map(Box::as_ref), asked)?;
         let bench = StageBench {
             judge: settings.open_stages(question.asked.question.clone(), judge_key()?)?,
             journal: AnswerJournal::open_with(&context.own_folder()?, is_answer)?,

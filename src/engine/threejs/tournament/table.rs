@@ -10,7 +10,7 @@ use crate::engine::threejs::standing::ThreejsStanding;
 use crate::model::ids::Seed;
 use crate::model::prompts::PromptList;
 use crate::model::stage::CompetitionState;
-use crate::model::threejs::file::{StageQuestion, ThreejsFile, ThreejsRoundFile};
+use crate::model::threejs::file::{RoundWords, ThreejsFile, ThreejsRoundFile};
 use crate::model::threejs::programs::ThreejsLeaders;
 use crate::model::threejs::snapshot::ThreejsRound;
 use crate::rules::threejs::course::{Next, Unit};
@@ -52,7 +52,7 @@ impl Table {
     pub(super) fn course<'t, 'c>(
         &'t mut self,
         context: &'t Context<'c>,
-        question: &'t StageQuestion,
+        question: &'t RoundWords,
         report: &'t mut Report,
     ) -> InPlay<'t, 'c> {
         InPlay { table: self, context, question, report }
@@ -81,7 +81,7 @@ impl Table {
 pub(super) struct InPlay<'t, 'c> {
     table: &'t mut Table,
     context: &'t Context<'c>,
-    question: &'t StageQuestion,
+    question: &'t RoundWords,
     report: &'t mut Report,
 }
 

@@ -123,12 +123,15 @@ pub(crate) struct Retrial<'a, W: Way> {
     args: AgainArgs<'a>,
     settings: JudgeSettings,
     /// The duels by round, each round with the question that is asked.
-    rounds: BTreeMap<RoundNumber, (Wording<W::Words>, Vec<W::Duel>)>,
+    rounds: Rounds<W>,
     /// Where the answers by this endpoint are kept: others may answer otherwise under the same model's name.
     folder: PathBuf,
     /// Nobody else writes there. A dry run does not, either.
     _lock: Option<Lock>,
 }
+
+/// The duels by round, each round with the question that is asked.
+type Rounds<W> = BTreeMap<RoundNumber, (Wording<<W as Way>::Words>, Vec<<W as Way>::Duel>)>;
 
 /// A question, and where it is from.
 #[derive(Debug, Clone)]
@@ -174,7 +177,7 @@ impl<'a, W: Way> Retrial<'a, W> {
             (Some(file), ..) | (None, None, Some(file)) => Wording { question: usual.clone(), from: file.clone() },
             (None, None, None) => Wording { question: usual.clone(), from: "the built-in question".to_owned() },
         };
-        let mut rounds: BTreeMap<RoundNumber, (Wording<W::Words>, Vec<W::Duel>)> = BTreeMap::new();
+        let mut rounds = Rounds::<W>::new();
         for duel in duels {
             let round = W::round(&duel);
             rounds.entry(round).or_insert_with(|| (wording(round), Vec::new())).1.push(duel);

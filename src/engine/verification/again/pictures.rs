@@ -80,6 +80,6 @@ impl Pictures<'_> {
             return Ok(());
         }
         let failed = |why| Trouble::Picture(Comparison::Failed, format!("{what}: {}: {why}", shown_url(url)));
-        check_public_url(url).map_err(failed)
+        check_public_url(url).map(drop).map_err(failed)
     }
 }

@@ -249,7 +249,7 @@ pub enum ThreejsContent {
     /// `builds.json`
     Builds(ThreejsBuilds),
     /// `question.toml`
-    Question(StageQuestion),
+    Question(Box<RoundWords>),
     /// `matches_matrix.csv`
     Matrix(Matrix),
     /// `audit_matrix.csv`
@@ -281,7 +281,7 @@ pub enum ThreejsContent {
 }
 
 /// `question.toml` of a judge that works in stages.
-pub type StageQuestion = QuestionFile<StageWords>;
+pub type RoundWords = QuestionFile<StageWords>;
 
 impl ThreejsContent {
     /// Parses the bytes of a file of `kind`, and compares them with rewriting it.
@@ -316,7 +316,9 @@ impl ThreejsContent {
             ThreejsRoundFile::Seed => by(bytes, ThreejsContent::Seed),
             ThreejsRoundFile::Prompts => by(bytes, ThreejsContent::Prompts),
             ThreejsRoundFile::Builds => by(bytes, ThreejsContent::Builds),
-            ThreejsRoundFile::Question => by(bytes, ThreejsContent::Question),
+            ThreejsRoundFile::Question => {
+                by(bytes, |question: RoundWords| ThreejsContent::Question(Box::new(question)))
+            }
             ThreejsRoundFile::Matrix => by(bytes, ThreejsContent::Matrix),
             ThreejsRoundFile::AuditMatrix => by(bytes, ThreejsContent::AuditMatrix),
             ThreejsRoundFile::RequireAudit => by(bytes, ThreejsContent::RequireAudit),

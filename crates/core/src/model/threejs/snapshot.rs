@@ -8,7 +8,7 @@ use super::audits::{DuelAuditRequests, DuelAuditVerdicts, VerificationAudits};
 use super::config::ThreejsConfig;
 use super::duels::StagedMatch;
 use super::file::{
-    StageQuestion, ThreejsContent as Content, ThreejsFile, ThreejsPlayerFile, ThreejsRoundFile, answers_name,
+    RoundWords, ThreejsContent as Content, ThreejsFile, ThreejsPlayerFile, ThreejsRoundFile, answers_name,
 };
 use super::outputs::Modules;
 use super::pod_stats::PodRuns;
@@ -94,7 +94,7 @@ pub struct ThreejsRound {
     /// `builds.json`
     pub builds: Slot<ThreejsBuilds>,
     /// `question.toml`
-    pub question: Slot<StageQuestion>,
+    pub question: Slot<Box<RoundWords>>,
     /// `matches_matrix.csv`
     pub matrix: Slot<Matrix>,
     /// `audit_matrix.csv`

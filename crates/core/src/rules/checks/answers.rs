@@ -268,7 +268,7 @@ fn question(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, sin
     sink.claim("judge.question", round, path, |claim| {
         let reports =
             files.players.iter().flat_map(|(right, own)| own.reports.iter().map(move |(name, of)| (right, name, of)));
-        let judged = reports.filter(|(.., slot)| slot.get().is_some_and(judged));
+        let judged = reports.filter(|(.., slot)| slot.get().is_some_and(|report| judged(report)));
         late(claim, judged.map(|(right, name, _)| (round, right.clone(), name.clone())), &facts.recorded);
         let published = files.question.get().map(|published| (published.digest, published.asked.model.as_str()));
         answer_it(claim, published, files.question.is_missing(), &answered);

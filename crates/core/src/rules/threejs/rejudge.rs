@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::model::answers::Digest;
+use crate::model::answers::{Answers, Digest};
 use crate::model::ids::{Player, PromptStem, RoundNumber, Seed};
 use crate::model::report::DuelWinner;
 use crate::model::threejs::answers::StagedJudgment;
@@ -14,6 +14,7 @@ use crate::model::threejs::snapshot::{ThreejsPlayer, ThreejsRound, ThreejsSnapsh
 use crate::model::threejs::view::{EMBEDDINGS, GRID};
 use crate::rules::duel::below_player;
 use crate::rules::rejudge::{Comparison, Drawn, JudgedAgain, Lot};
+use crate::rules::threejs::staged::Picture;
 
 /// A duel that a judge decided in stages, as recorded.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,7 +107,7 @@ fn stages(duel: &StagedDuel) -> Option<Stages<'_>> {
 impl Recorded<'_> {
     fn record(self) -> Option<RecordedStages> {
         let Recorded { round, files, player, own, name, report, duel, stages } = self;
-        let answers = own.answers_beside(name).get().into_iter().flat_map(|answers| answers.judged());
+        let answers = own.answers_beside(name).get().into_iter().flat_map(Answers::judged);
         let answers = answers.into_iter().find(|line| line.name == duel.name);
         let left = match &report.left {
             Opponent::Holder(left) => left,
@@ -137,7 +138,7 @@ impl Recorded<'_> {
 fn add_sums(sums: &mut HashMap<String, Digest>, files: &ThreejsRound, (side, player): (SideOf, &Player), folder: &str) {
     let known = files.players.get(player).and_then(|own| own.sums.get());
     let Some((known, below)) = known.zip(below_player(folder, player)) else { return };
-    let pictures = CallId::all().flat_map(|call| call.pictures(None)).filter_map(|picture| picture.place());
+    let pictures = CallId::all().flat_map(|call| call.pictures(None)).filter_map(Picture::place);
     // Every view may be a side's best one, and is drawn on white.
     let pictures = pictures.filter(|(of, _)| *of == side).map(|(_, path)| path);
     for path in pictures.chain([EMBEDDINGS.to_owned()]) {

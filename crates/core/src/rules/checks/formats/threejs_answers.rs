@@ -234,7 +234,7 @@ fn pictures<'a>(
             }
         }
         (None, Some(_)) => {
-            claim.warn(format!("{}: {player}'s pictures are in SHA256SUMS, without a digest here", duel.name))
+            claim.warn(format!("{}: {player}'s pictures are in SHA256SUMS, without a digest here", duel.name));
         }
         (Some(_), None) => *seen.alone.entry(player).or_default() += 1,
         (None, None) => {}
@@ -248,7 +248,7 @@ fn judged(report: &StagedMatch) -> bool {
 
 /// The reports of a round that the judge decided a duel of.
 fn of_judge(round: &Round<'_>) -> impl Iterator<Item = Reported> {
-    round.files.players.iter().flat_map(|(right, own)| {
+    round.files.players.iter().flat_map(move |(right, own)| {
         let judged = own.reports().filter(|(_, slot)| slot.get().is_some_and(judged));
         judged.map(move |(name, _)| (round.round, right.clone(), name.clone()))
     })

@@ -17,7 +17,7 @@ use crate::model::threejs::answers::StagedAnswers;
 use crate::model::threejs::audit_matrix::Opponent;
 use crate::model::threejs::audits::{DuelAuditRequest, DuelAuditVerdict};
 use crate::model::threejs::duels::{StagedDuel, StagedMatch};
-use crate::model::threejs::file::{StageQuestion, ThreejsFile, ThreejsPlayerFile, ThreejsRoundFile, answers_name};
+use crate::model::threejs::file::{RoundWords, ThreejsFile, ThreejsPlayerFile, ThreejsRoundFile, answers_name};
 use crate::model::threejs::programs::{ThreejsLeader, ThreejsWinner};
 use crate::model::threejs::snapshot::ThreejsRound;
 use crate::rules::Plan;
@@ -118,7 +118,7 @@ pub fn record(
     files: &mut ThreejsRound,
     unit: &Unit,
     outcome: &Outcome,
-    question: &StageQuestion,
+    question: &RoundWords,
 ) -> Result<Plan, ResultError> {
     let mut plan = Plan::default();
     let mut lines = Vec::new();
@@ -218,13 +218,13 @@ fn join(plan: &mut Plan, more: Plan) {
 fn publish(
     round: RoundNumber,
     files: &mut ThreejsRound,
-    question: &StageQuestion,
+    question: &RoundWords,
     answers: &StagedAnswers,
 ) -> Option<FileWrite> {
     if !files.question.is_missing() || answers.judged().next().is_none() {
         return None;
     }
-    files.question = Slot::Ok(question.clone());
+    files.question = Slot::Ok(Box::new(question.clone()));
     Some(FileWrite::new(ThreejsFile::Round(round, ThreejsRoundFile::Question), question))
 }
 

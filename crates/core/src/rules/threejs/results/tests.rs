@@ -164,8 +164,8 @@ fn line(name: &str) -> DuelEvidence<StagedJudgment> {
     DuelEvidence::Judged(Box::new(serde_json::from_value(line).unwrap()))
 }
 
-fn question() -> StageQuestion {
-    let words = toml::from_str(include_str!("../../../world/judge/staged/words.toml")).unwrap();
+fn question() -> RoundWords {
+    let words = toml::from_str(include_str!("../../../../../../src/world/judge/staged/words.toml")).unwrap();
     QuestionFile::new(Asked { model: "m".to_owned(), temperature: None, images: ImageForm::Urls, question: words })
 }
 

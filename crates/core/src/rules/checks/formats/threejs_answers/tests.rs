@@ -13,7 +13,7 @@ use crate::model::threejs::asked::{
 };
 use crate::model::threejs::calls::{CallId, Order};
 use crate::model::threejs::detail::{Match, SideVerdict};
-use crate::model::threejs::file::StageQuestion;
+use crate::model::threejs::file::RoundWords;
 use crate::model::threejs::view::View;
 use crate::rules::checks::formats::OtherFacts;
 use crate::rules::checks::{CheckStatus, Finding};
@@ -26,8 +26,8 @@ fn right() -> Hotkey {
     Hotkey::from_account(&[7; 32])
 }
 
-fn question() -> StageQuestion {
-    let words = toml::from_str(include_str!("../../../../world/judge/staged/words.toml")).unwrap();
+fn question() -> RoundWords {
+    let words = toml::from_str(include_str!("../../../../../../../src/world/judge/staged/words.toml")).unwrap();
     QuestionFile::new(Asked { model: "m".to_owned(), temperature: Some(0.0), images: ImageForm::Urls, question: words })
 }
 
@@ -114,7 +114,7 @@ struct Record {
 fn record() -> Record {
     let (duels, lines): (Vec<Value>, Vec<_>) = ["car", "cup"].map(played).into_iter().unzip();
     let report = json!({"left": "leader", "right": right(), "score": -2, "margin": -1.0, "duels": duels});
-    let mut files = ThreejsRound { question: Slot::Ok(question()), ..ThreejsRound::default() };
+    let mut files = ThreejsRound { question: Slot::Ok(Box::new(question())), ..ThreejsRound::default() };
     for player in [Player::Leader, Player::Miner(right())] {
         let paths = ["car", "cup"].into_iter().flat_map(|name| {
             let folder = folder(&player.to_string(), name);
@@ -183,7 +183,7 @@ fn an_honest_record_holds() {
     let found = record.found();
     assert!(found.iter().all(|found| found.status == CheckStatus::Pass), "{found:#?}");
     let ids: Vec<&str> = found.iter().map(|found| found.id).collect();
-    assert_eq!(ids, ["duel.answers", "judge.question"], "too few angles for a bias: {found:#?}");
+    assert_eq!(ids, ["duel.answers", "judge.question", "judge.bias"]);
     assert!(found[1].detail.contains("model \"m\", answered by \"m\""), "{}", found[1].detail);
     // A round from before the answers were kept.
     let mut older = record_without_answers();
