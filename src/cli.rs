@@ -149,7 +149,7 @@ pub enum Command {
     Builds(BuildsArgs),
     /// Play the matches that the tournament needs, call for audits, declare the winner
     Duel(DuelArgs),
-    /// Ask the judge about one duel, and show both answers
+    /// Ask the judge about one duel, and show its answers
     Judge(JudgeOneArgs),
     /// Fetch the miners' files, draw and store them, record what was stored
     Download(DownloadArgs),
@@ -181,7 +181,8 @@ pub enum Command {
     /// For miners: say what download, intake and audit would make of your files
     ///
     /// Works on a clone, without keys, and writes nothing into it. Ends with code 1 if a file would be missing or
-    /// refused, or the miner would not take part or be rejected; with code 3 before the prompts are known.
+    /// refused, or the miner would not take part or be rejected; with code 3 before the prompts are known. Of three.js
+    /// modules, STEM.js in a folder, the static rules are checked: allowed names, sizes, what a module may not do.
     Check(Box<CheckArgs>),
     /// Measure the distance between two pictures as audits do
     Distance(DistanceOneArgs),
@@ -272,30 +273,33 @@ pub struct InitArgs {
     /// Time of day at which a round starts (UTC)
     #[arg(long, value_name = "HH:MM:SS", default_value = "08:00:00")]
     pub start_time: String,
-    /// Minutes that miners have to generate and upload
-    #[arg(long, value_name = "MINUTES", default_value_t = 120, value_parser = text::whole::<u32>)]
-    pub generation_minutes: u32,
+    /// Minutes that miners have to generate and upload [default: 120; threejs: 240]
+    #[arg(long, value_name = "MINUTES", value_parser = text::whole::<u32>)]
+    pub generation_minutes: Option<u32>,
     /// Minimum hours between opening a round and its start
     #[arg(long, value_name = "HOURS", default_value_t = 1.0, value_parser = text::number)]
     pub buffer_hours: f64,
-    /// The margin that a challenger needs, as a fraction of the duels
-    #[arg(long, value_name = "FRACTION", default_value_t = 0.05, value_parser = text::number)]
-    pub win_margin: f64,
-    /// Weight that a leader loses in each round that it holds
-    #[arg(long, value_name = "WEIGHT", default_value_t = 0.05, value_parser = text::number)]
-    pub weight_decay: f64,
-    /// Lowest weight a leader can decay to
-    #[arg(long, value_name = "WEIGHT", default_value_t = 0.1, value_parser = text::number)]
-    pub weight_floor: f64,
+    /// The margin that a challenger needs, as a fraction of the duels [default: 0.05; threejs: 0.07]
+    #[arg(long, value_name = "FRACTION", value_parser = text::number)]
+    pub win_margin: Option<f64>,
+    /// Weight that a leader loses in each round that it holds [default: 0.05; threejs: 0.2]
+    #[arg(long, value_name = "WEIGHT", value_parser = text::number)]
+    pub weight_decay: Option<f64>,
+    /// Lowest weight a leader can decay to [default: 0.1; threejs: 0.2]
+    #[arg(long, value_name = "WEIGHT", value_parser = text::number)]
+    pub weight_floor: Option<f64>,
     /// Prompts in a round
     #[arg(long, value_name = "COUNT", default_value_t = 128, value_parser = text::whole::<usize>)]
     pub prompts: usize,
     /// Prompts carried over from the previous round
     #[arg(long, value_name = "COUNT", default_value_t = 32, value_parser = text::whole::<usize>)]
     pub carryover: usize,
-    /// Days from one round to the next
-    #[arg(long, value_name = "DAYS", default_value_t = 1, value_parser = text::whole::<u32>)]
-    pub round_days: u32,
+    /// Days from one round to the next [default: 1; threejs: 3]
+    #[arg(long, value_name = "DAYS", value_parser = text::whole::<u32>)]
+    pub round_days: Option<u32>,
+    /// How often the program of a winner is run again: of threejs only [default: 3]
+    #[arg(long, value_name = "COUNT", value_parser = text::whole::<u32>)]
+    pub audit_repeats: Option<u32>,
     /// Override a default limit, such as mismatches=4: a key of `rules` in config.json
     ///
     /// The keys are generation_seconds, overtime_tolerance, mismatch_margin, distance, mismatches,
@@ -412,9 +416,9 @@ pub struct JudgeOneArgs {
     /// The prompt's image: a URL or a file
     #[arg(add = complete::prompts())]
     pub prompt: String,
-    /// The defender's preview: a URL or a file
+    /// The defender's preview, or in a competition of three.js modules its folder of views: a URL or a path
     pub left: String,
-    /// The challenger's preview: a URL or a file
+    /// The challenger's
     pub right: String,
     /// The seed sent with the question
     #[arg(long, value_name = "N", default_value_t = Seed(0))]

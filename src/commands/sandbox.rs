@@ -145,7 +145,7 @@ fn say(folder: &SandboxFolder, summary: &SandboxSummary, report: &mut Report) ->
 
 /// What to try next where the judge or the operator is not honest: an honest judge is asked about the same duels.
 fn found_out(summary: &SandboxSummary, (dir, program): (&str, &str), report: &mut Report) {
-    let Params { seed, rounds, miners, prompts, port, judge, .. } = &summary.params;
+    let Params { seed, rounds, miners, prompts, port, judge, format } = &summary.params;
     let shows = match judge {
         JudgeMode::Lies => "ends with 1 and names the duel",
         _ => "what the judge prefers, and how often its two orders disagree",
@@ -154,7 +154,7 @@ fn found_out(summary: &SandboxSummary, (dir, program): (&str, &str), report: &mu
     let honest = in_shell(&format!("{}-honest", summary.dir));
     report.say_next(format!(
         "{program} sandbox --by-hand {honest} --seed {seed} --rounds {rounds} --miners {miners} --prompts {prompts} \
-         --port {port}  # in a second terminal: the same models and an honest judge"
+         --port {port} --format {format}  # in a second terminal: the same models and an honest judge"
     ));
     report.say_next(format!(
         "cd {dir}; {program} verify --judge 40 --inline-images  # asks that judge again: where does it disagree?"
@@ -195,9 +195,6 @@ fn wanted(args: &SandboxArgs, known: Option<&Params>) -> Result<Params> {
         judge: args.judge.map_or(base.judge, mode),
         format: args.format.map_or(base.format, Format::from),
     };
-    if params.format == Format::Threejs && params.judge != JudgeMode::Honest {
-        return Err(Error::usage("--judge is for --format mesh: the judge of three.js modules is honest"));
-    }
     if params.format == Format::Threejs && params.miners < LEAST_OF_MODULES {
         return Err(Error::usage(format!("--format threejs needs --miners {LEAST_OF_MODULES} or more")));
     }

@@ -335,6 +335,15 @@ fn load(source: &SettingsSource, meter: &Meter, report: &mut Report) -> Result<C
     Ok(config)
 }
 
+/// The format of the competition here; that of meshes where there is none.
+///
+/// # Errors
+/// The competition's folder cannot be listed.
+pub(crate) fn format_here(options: impl Into<Options>) -> Result<Format> {
+    let Ok(root) = options.into().root() else { return Ok(Format::default()) };
+    Ok(ListedSource::of(&Store::open(&root)?)?.detected().format)
+}
+
 /// The operator's settings, for commands that do not need a competition.
 pub(crate) fn settings_here(options: impl Into<Options>, ui: &Ui, report: &mut Report) -> Result<Config> {
     let options = options.into();

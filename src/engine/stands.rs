@@ -56,38 +56,46 @@ pub(crate) trait Stands {
     }
 }
 
+/// What the files of either format say in the same way.
+macro_rules! in_either_format {
+    () => {
+        fn settings(&self) -> &Settings {
+            &self.config.settings
+        }
+        fn state(&self) -> &CompetitionState {
+            &self.state
+        }
+        fn schedule(&self) -> Option<&Schedule> {
+            self.files.schedule.get()
+        }
+        fn seed(&self) -> &Slot<SeedFile> {
+            &self.files.seed
+        }
+        fn prompts(&self) -> Option<&PromptList> {
+            self.files.prompts.get()
+        }
+        fn miners(&self) -> Option<Vec<(Hotkey, Block)>> {
+            let submissions = self.files.submissions.get()?;
+            Some(submissions.iter().map(|(hotkey, one)| (hotkey.clone(), one.revealed_at_block)).collect())
+        }
+        fn refusals(&self, hotkey: &Hotkey) -> Option<&Refusals> {
+            self.files.players.get(&Player::Miner(hotkey.clone()))?.refusals.get()
+        }
+        fn broken(&self) -> Vec<String> {
+            self.files.broken(self.round()).iter().map(FileIn::path).collect()
+        }
+    };
+}
+
 impl Stands for Standing {
-    fn settings(&self) -> &Settings {
-        &self.config.settings
-    }
-    fn state(&self) -> &CompetitionState {
-        &self.state
-    }
-    fn schedule(&self) -> Option<&Schedule> {
-        self.files.schedule.get()
-    }
-    fn seed(&self) -> &Slot<SeedFile> {
-        &self.files.seed
-    }
-    fn prompts(&self) -> Option<&PromptList> {
-        self.files.prompts.get()
-    }
-    fn miners(&self) -> Option<Vec<(Hotkey, Block)>> {
-        let submissions = self.files.submissions.get()?;
-        Some(submissions.iter().map(|(hotkey, one)| (hotkey.clone(), one.revealed_at_block)).collect())
-    }
-    fn refusals(&self, hotkey: &Hotkey) -> Option<&Refusals> {
-        self.files.players.get(&Player::Miner(hotkey.clone()))?.refusals.get()
-    }
+    in_either_format!();
+
     fn matches_left(&self) -> Option<u64> {
         let field = Field::of(&self.files, self.settings().win_margin, &self.settings().limits())?;
         Some(match replay(&field).outcome {
             TournamentOutcome::Matches(missing) => missing.len() as u64,
             _ => 0,
         })
-    }
-    fn broken(&self) -> Vec<String> {
-        self.files.broken(self.round()).iter().map(FileIn::path).collect()
     }
     fn shown_by(&self) -> Option<Stage> {
         stages::shown_by(&self.files)
@@ -105,33 +113,10 @@ impl Stands for Standing {
 }
 
 impl Stands for ThreejsStanding {
-    fn settings(&self) -> &Settings {
-        &self.config.settings
-    }
-    fn state(&self) -> &CompetitionState {
-        &self.state
-    }
-    fn schedule(&self) -> Option<&Schedule> {
-        self.files.schedule.get()
-    }
-    fn seed(&self) -> &Slot<SeedFile> {
-        &self.files.seed
-    }
-    fn prompts(&self) -> Option<&PromptList> {
-        self.files.prompts.get()
-    }
-    fn miners(&self) -> Option<Vec<(Hotkey, Block)>> {
-        let submissions = self.files.submissions.get()?;
-        Some(submissions.iter().map(|(hotkey, one)| (hotkey.clone(), one.revealed_at_block)).collect())
-    }
-    fn refusals(&self, hotkey: &Hotkey) -> Option<&Refusals> {
-        self.files.players.get(&Player::Miner(hotkey.clone()))?.refusals.get()
-    }
+    in_either_format!();
+
     fn matches_left(&self) -> Option<u64> {
         self.work().matches_left()
-    }
-    fn broken(&self) -> Vec<String> {
-        self.files.broken(self.round()).iter().map(FileIn::path).collect()
     }
     fn shown_by(&self) -> Option<Stage> {
         threejs::due::shown_by(&self.files)

@@ -198,7 +198,16 @@ impl SandboxFolder {
         command.args(["--leader-commit", leader.commit.as_str(), "--leader-docker", &participants.leader_image()?]);
         command.args(rules(*prompts));
         if participants.params.format == Format::Threejs {
-            command.args(["--format", "threejs", "--win-margin", "0.07"]);
+            command.args([
+                "--format",
+                "threejs",
+                "--win-margin",
+                "0.07",
+                "--round-days",
+                "1",
+                "--generation-minutes",
+                "120",
+            ]);
         }
         command.args(["--leader-weight", "0.4", "--earliest-reveal-block", &FIRST_BLOCK.to_string()]);
         command.args(["--block", &FIRST_BLOCK.to_string(), "--now", &format!("{FIRST_DAY}T{FIRST_HOUR}Z")]);

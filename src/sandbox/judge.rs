@@ -54,7 +54,7 @@ impl JudgeMode {
     }
 
     /// The penalties that it gives where it sees these. `asked` names the question: the same one is answered alike.
-    fn penalties(self, [first, second]: [u8; 2], asked: &[&str]) -> [u8; 2] {
+    pub(crate) fn penalties(self, [first, second]: [u8; 2], asked: &[&str]) -> [u8; 2] {
         match self {
             JudgeMode::Honest | JudgeMode::Lies => [first, second],
             JudgeMode::First => [first.saturating_sub(FAVOUR), (second + FAVOUR).min(WORST_PENALTY)],

@@ -12,6 +12,7 @@ use super::judge::JudgeMode;
 use super::lie;
 use super::participants::Participants;
 use super::site::SandboxSite;
+use super::threejs;
 use crate::base::error::{Error, Result};
 use crate::base::text::in_shell;
 use crate::model::file::FileKind;
@@ -178,7 +179,10 @@ impl Runner<'_> {
     /// Plays the matches up to the first audit, changes a result before it is committed, and commits all.
     fn lie(&self, block: Block, round: RoundNumber) -> Result<()> {
         self.run_one(block, &["duel"], "duel")?;
-        lie::tell(&self.store, round)?;
+        match self.participants.params.format {
+            Format::Threejs => threejs::lie::tell(&self.store, round)?,
+            _ => lie::tell(&self.store, round)?,
+        }
         self.run_one(block, &["--commit", "duel"], "duel")
     }
 

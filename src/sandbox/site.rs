@@ -245,7 +245,7 @@ impl SandboxSite {
 
     fn judge(&self, body: &[u8]) -> Reply {
         if self.is_threejs() {
-            return match staged::answer(body, self) {
+            return match staged::answer(body, self, self.participants.params.judge) {
                 Ok(answer) => Reply::ok("application/json", answer.to_string().into_bytes()),
                 Err(why) => Reply::refused(400, &why),
             };

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::duels::{at_duels, manners};
 use crate::judge_server::{JudgeServer, Manners};
-use crate::other_formats::{of_threejs, splat};
+use crate::other_formats::splat;
 use crate::support::{Run, command, edit, example, gen404, tree};
 
 /// Round 1 of the example, with the answers of an even-handed judge beside its reports.
@@ -314,18 +314,13 @@ fn a_record_without_answers_is_judged_as_well() {
 }
 
 #[test]
-fn splats_are_judged_by_their_pictures_and_threejs_says_that_it_is_not() {
+fn splats_are_judged_by_their_pictures() {
     let (folder, judge) = (splat("duels"), JudgeServer::start(manners()));
     let run = again(folder.path(), &judge, &["--judge", "9"]);
     assert_eq!(count(&result(&run), "failed"), 4, "their previews are on a host that is not public");
     assert_eq!(requests(&judge), 0);
     let run = again(folder.path(), &judge, &["--judge", "9", "--allow-private-cdn"]);
     assert_eq!((count(&result(&run), "asked"), requests(&judge)), (4, 4), "both matches show the same pictures");
-    let threejs = tempfile::tempdir().unwrap();
-    of_threejs(threejs.path());
-    let run = again(threejs.path(), &judge, &["--judge", "9"]);
-    assert!(result(&run).is_null() && requests(&judge) == 4);
-    assert!(run.json()["did"].to_string().contains("works in stages"), "{}", run.out);
 }
 
 #[test]

@@ -61,6 +61,7 @@ mod interrupted;
 mod json;
 mod judge_server;
 mod judged_again;
+mod judged_in_stages;
 mod leases;
 mod lies;
 mod listed;
@@ -76,6 +77,7 @@ mod output;
 mod outside_texts;
 #[cfg(unix)]
 mod own_faults;
+mod owners;
 mod pages;
 mod pods;
 mod program;

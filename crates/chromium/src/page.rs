@@ -170,7 +170,7 @@ impl<'a> Page<'a> {
             Ok(body) => body,
             Err(fault) => return Ok(Err(fault)),
         };
-        let kept = names::KEPT.split_whitespace().collect::<Vec<_>>().join(",");
+        let kept = names::kept().collect::<Vec<_>>().join(",");
         let make = format!(
             "(function(){{with(arguments[0]){{return function({kept}){{\"use strict\";return function(){{{body}\n}}}}}}}})"
         );

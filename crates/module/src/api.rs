@@ -5,9 +5,9 @@
 use crate::failure::Rule;
 use crate::names::is_in;
 
-/// What a module may use.
+/// What a module may use. Sorted.
 #[rustfmt::skip]
-const ALLOWED: &[&str] = &[
+pub const ALLOWED: &[&str] = &[
     "AdditiveBlending", "ArcCurve", "BackSide", "Box2", "Box3", "BoxGeometry", "BufferAttribute", "BufferGeometry",
     "CapsuleGeometry", "CatmullRomCurve3", "CircleGeometry", "ClampToEdgeWrapping", "Color", "ConeGeometry",
     "CubicBezierCurve", "CubicBezierCurve3", "Curve", "CurvePath", "CylinderGeometry", "Cylindrical", "DataTexture",

@@ -23,9 +23,11 @@ mod syntax;
 mod three;
 mod tokens;
 
+pub use api::ALLOWED as THREE_MEMBERS;
 pub use failure::{Failure, Rule, Stage};
 pub use limits::{LITERAL_BYTES, MAX_FAILURES, SOURCE_BYTES};
 
+pub use names::{FORBIDDEN, FREE};
 use place::Lines;
 
 /// Why a module could not be checked. This says nothing about the module: whatever runs it has to decide.

@@ -1,7 +1,7 @@
 //! The names of the rules, as data. Sources: ../shared/formats/THREEJS-SERVICES.md, section (a), and three.js 0.183.
 
-/// Forbidden as a binding or a reference, even of a local.
-const FORBIDDEN: &[&str] = &[
+/// Forbidden as a binding or a reference, even of a local. Sorted.
+pub const FORBIDDEN: &[&str] = &[
     "Atomics",
     "Date",
     "FinalizationRegistry",
@@ -38,8 +38,8 @@ const FORBIDDEN: &[&str] = &[
 ];
 
 /// Free names that pass: the competition's list, and what the deployed scope analysis takes for bound (the built-ins of
-/// ECMAScript, and `arguments`). Those that are forbidden as well never get here.
-const FREE: &[&str] = &[
+/// ECMAScript, and `arguments`). Those that are forbidden as well never get here. Sorted.
+pub const FREE: &[&str] = &[
     "AggregateError",
     "Array",
     "ArrayBuffer",

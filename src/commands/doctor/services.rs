@@ -18,6 +18,7 @@ use crate::world::builds::settings::BuildsDriver;
 use crate::world::chain::settings::Clock;
 use crate::world::distance::settings::DistanceDriver;
 use crate::world::judge::settings::JudgeSettings;
+use crate::world::judge::trial::Trial;
 use crate::world::pods::settings::ProviderName;
 use crate::world::pods::{Hardware, PodName, PodOrder};
 use crate::world::probe::{PATIENCE, Probed};
@@ -198,7 +199,7 @@ impl Desk {
             Service::Builds => self.config.builds.open(env, &self.own, None, &Stop::of_process()).map(drop),
             Service::Pods => self.config.pods.open(env).map(drop),
             Service::Store => self.config.store.open(env).map(drop),
-            Service::Judge => judge_key().and_then(|key| self.config.judge.open(key)).map(drop),
+            Service::Judge => self.opened(&self.config.judge).map(drop),
             Service::Distance => self.config.distance.open(|_| None).map(drop),
         };
         vec![Finding::probed(name(service), opened.map(|()| Probed::fine("configured; not asked (--offline)")))]
@@ -244,11 +245,12 @@ impl Desk {
     fn judge(&self) -> Vec<Finding> {
         const MODELS: &str = "judge.models";
         const QUESTION: &str = "judge.question";
-        let judge = match judge_key().and_then(|key| self.config.judge.open(key)) {
+        let judge = match self.opened(&self.config.judge) {
             Ok(judge) => judge,
             Err(error) => return vec![Finding::fail("judge", &error)],
         };
-        let model = self.config.judge.model();
+        let of_judge = &self.config.judge;
+        let model = if self.format == Format::Threejs { of_judge.stages_model() } else { of_judge.model() };
         let listed = match self.lists_model() {
             Ok(None) => Finding::ok(MODELS, "the server lists no models"),
             Ok(Some((true, count))) => Finding::ok(MODELS, format!("{model} is one of {count} that are listed")),
@@ -267,11 +269,20 @@ impl Desk {
         found
     }
 
+    /// The judge as the competition's duels ask it: about three images, or in stages.
+    fn opened(&self, settings: &JudgeSettings) -> Result<Box<dyn Trial>> {
+        let key = judge_key()?;
+        Ok(match self.format {
+            Format::Threejs => Box::new(settings.open_stages(settings.stage_words()?, key)?),
+            _ => Box::new(settings.open(key)?),
+        })
+    }
+
     /// Within a short time of its own, so that the question has the rest.
     fn lists_model(&self) -> Result<Option<(bool, usize)>> {
         let of_judge = &self.config.judge;
         let timeout_seconds = of_judge.timeout_seconds.min(PATIENCE.as_secs());
-        JudgeSettings { timeout_seconds, ..of_judge.clone() }.open(judge_key()?)?.lists_model()
+        self.opened(&JudgeSettings { timeout_seconds, ..of_judge.clone() })?.lists_model()
     }
 
     /// What draws three.js modules.

@@ -16,6 +16,7 @@ use crate::model::prompts::PromptList;
 use crate::model::record::Extra;
 use crate::model::stage::{CompetitionState, Stage};
 use crate::model::store::FileWrite;
+use crate::model::threejs::config::{AUDIT_REPEATS, REPEATS};
 use crate::model::threejs::programs::{ThreejsLeader, ThreejsLeaders};
 use crate::model::thresholds::{Rules, Thresholds};
 use crate::rules::succession::{Moment, next_schedule, next_start};
@@ -119,6 +120,8 @@ fn with_newline(mut write: FileWrite) -> FileWrite {
 fn settings_of(args: &InitArgs) -> Result<Settings> {
     let time = chrono::NaiveTime::parse_from_str(&args.start_time, "%H:%M:%S")
         .map_err(|_| Error::usage(format!("--start-time {:?}: must be HH:MM:SS", args.start_time)))?;
+    let format = args.format.map_or(Format::Mesh, Format::from);
+    let usual = Usual::of(format);
     let settings = Settings {
         rules: rules(&args.rules)?,
         name: needed(args.name.as_ref(), "--name")?,
@@ -126,21 +129,66 @@ fn settings_of(args: &InitArgs) -> Result<Settings> {
         first_evaluation_date: needed(args.first_day.as_ref(), "--first-day")?,
         last_competition_date: needed(args.last_day.as_ref(), "--last-day")?,
         round_start_time: Some(TimeOfDay(time)),
-        generation_stage_minutes: args.generation_minutes,
+        generation_stage_minutes: args.generation_minutes.unwrap_or(usual.generation_minutes),
         finalization_buffer_hours: Some(args.buffer_hours),
-        win_margin: args.win_margin,
-        weight_decay: args.weight_decay,
-        weight_floor: args.weight_floor,
+        win_margin: args.win_margin.unwrap_or(usual.win_margin),
+        weight_decay: args.weight_decay.unwrap_or(usual.weight_decay),
+        weight_floor: args.weight_floor.unwrap_or(usual.weight_floor),
         prompts_per_round: args.prompts,
         carryover_prompts: args.carryover,
-        round_duration_days: Some(args.round_days),
-        format: args.format.map(Format::from).filter(|format| *format != Format::Mesh),
-        extra: Extra::default(),
+        round_duration_days: Some(args.round_days.unwrap_or(usual.round_days)),
+        format: Some(format).filter(|format| *format != Format::Mesh),
+        extra: repeats(args, format)?,
     };
     match settings.mistakes() {
         mistakes if mistakes.is_empty() => Ok(settings),
         mistakes => Err(Error::usage(mistakes.join("; "))),
     }
+}
+
+/// The settings of a format where no flag gives them.
+struct Usual {
+    generation_minutes: u32,
+    win_margin: f64,
+    weight_decay: f64,
+    weight_floor: f64,
+    round_days: u32,
+}
+
+impl Usual {
+    /// Of three.js modules: those of the deployed competition.
+    fn of(format: Format) -> Usual {
+        match format {
+            Format::Threejs => {
+                let (win_margin, weight_decay, weight_floor) = (0.07, 0.2, 0.2);
+                Usual { generation_minutes: 240, win_margin, weight_decay, weight_floor, round_days: 3 }
+            }
+            _ => {
+                let (win_margin, weight_decay, weight_floor) = (0.05, 0.05, 0.1);
+                Usual { generation_minutes: 120, win_margin, weight_decay, weight_floor, round_days: 1 }
+            }
+        }
+    }
+}
+
+/// The key that only a competition of three.js modules has.
+fn repeats(args: &InitArgs, format: Format) -> Result<Extra> {
+    let mut extra = Extra::default();
+    match (format, args.audit_repeats) {
+        (Format::Threejs, given) => {
+            let repeats = given.unwrap_or(AUDIT_REPEATS);
+            if !REPEATS.contains(&repeats) {
+                let (least, most) = (REPEATS.start(), REPEATS.end());
+                return Err(Error::usage(format!("--audit-repeats {repeats}: must be from {least} to {most}")));
+            }
+            extra.keep(usize::MAX, "audit_repeats", repeats.into()).map_err(|why| Error::failed(why.to_string()))?;
+        }
+        (_, Some(_)) => {
+            return Err(Error::usage("--audit-repeats: only programs of three.js modules are run again so often"));
+        }
+        (_, None) => {}
+    }
+    Ok(extra)
 }
 
 fn needed<T: Clone>(given: Option<&T>, flag: &str) -> Result<T> {

@@ -108,3 +108,27 @@ fn what_needs_no_answer_can_be_emptied_again() {
     assert_eq!((args.description, args.pool), (None, None), "{shown}");
     assert!(shown.contains("[d; - for none]"), "{shown}");
 }
+
+#[test]
+fn a_competition_of_modules_begins_with_the_settings_of_the_deployed_one() {
+    let given = ["--name", "t", "--first-day", "2026-01-05", "--last-day", "2026-01-09", "--leader-hotkey", HOTKEY];
+    let leader = ["--leader-repo", "o/n", "--leader-commit", COMMIT, "--leader-docker", "o/n:t"];
+    let config = |more: &[&str]| {
+        let beginning = Beginning::of(&args(&[&given[..], &leader, more].concat()), &Config::default())?;
+        let file = beginning.plan.writes.iter().find(|write| write.file.as_str() == "config.json").unwrap();
+        Ok::<_, Error>(serde_json::from_slice::<serde_json::Value>(&file.bytes).unwrap())
+    };
+    let threejs = config(&["--format", "threejs"]).unwrap();
+    let expected = serde_json::json!({"format": "threejs", "audit_repeats": 3, "win_margin": 0.07, "weight_decay": 0.2,
+        "weight_floor": 0.2, "generation_stage_minutes": 240, "round_duration_days": 3, "prompts_per_round": 128,
+        "carryover_prompts": 32});
+    expected.as_object().unwrap().iter().for_each(|(key, value)| assert_eq!(&threejs[key], value, "{key}"));
+    let own = config(&["--format", "threejs", "--audit-repeats", "1", "--win-margin", "0.1"]).unwrap();
+    assert_eq!((&own["audit_repeats"], &own["win_margin"]), (&1.into(), &0.1.into()));
+    let mesh = config(&[]).unwrap();
+    assert_eq!((&mesh["win_margin"], &mesh["round_duration_days"]), (&0.05.into(), &1.into()));
+    assert!(mesh.get("audit_repeats").is_none() && mesh.get("format").is_none());
+    assert!(
+        config(&["--audit-repeats", "2"]).is_err() && config(&["--format", "threejs", "--audit-repeats", "0"]).is_err()
+    );
+}

@@ -8,21 +8,22 @@ use crate::base::error::{Kind, Result};
 use crate::base::text::counted;
 use crate::cli::VerifyArgs;
 use crate::engine::context::Context;
-use crate::engine::verification::again::{AgainArgs, Estimate, Retrial};
+use crate::engine::verification::again::{AgainArgs, Estimate, OfImages, OfStages, Retrial, Way};
 use crate::engine::verification::formats::OtherSnapshot;
 use crate::model::ids::RoundNumber;
 use crate::model::question::Question;
 use crate::model::snapshot::Snapshot;
+use crate::model::threejs::words::StageWords;
 use crate::rules::rejudge::{AGREEMENT, Agreement, Comparison, Drawn, JudgedAgain, Lot, of_meshes, of_splats};
+use crate::rules::threejs::rejudge::{RecordedStages, of_modules};
 use crate::ui::Report;
 
-/// The duels that are judged again.
-pub(super) struct Again {
-    drawn: Drawn,
-    /// The questions that the rounds publish.
-    questions: BTreeMap<RoundNumber, Question>,
-    /// Why there are none in this format.
-    unasked: Option<&'static str>,
+/// The duels that are judged again, with the questions that the rounds publish.
+pub(super) enum Again {
+    /// By three images at a time.
+    Images(Drawn, BTreeMap<RoundNumber, Question>),
+    /// In stages.
+    Stages(Drawn<RecordedStages>, BTreeMap<RoundNumber, StageWords>),
 }
 
 /// Draws from the duels of a competition of meshes, if that is asked for.
@@ -31,18 +32,20 @@ pub(super) fn drawn(args: &VerifyArgs, snapshot: &Snapshot) -> Option<Again> {
         let question = files.question.get()?;
         Some((*round, question.asked.question.clone()))
     });
-    Some(Again { drawn: of_meshes(snapshot, lot(args)?), questions: questions.collect(), unasked: None })
+    Some(Again::Images(of_meshes(snapshot, lot(args)?), questions.collect()))
 }
 
 /// As [`drawn`], in the other formats.
 pub(super) fn drawn_of(args: &VerifyArgs, snapshot: &OtherSnapshot) -> Option<Again> {
-    let (lot, questions) = (lot(args)?, BTreeMap::new());
+    let lot = lot(args)?;
     Some(match snapshot {
-        OtherSnapshot::Splat(of) => Again { drawn: of_splats(of, lot), questions, unasked: None },
-        OtherSnapshot::Threejs(_) => {
-            let why = "the judge of a threejs competition works in stages, whose calls are not recorded one by one: no \
-                       duel is judged again";
-            Again { drawn: Drawn::default(), questions, unasked: Some(why) }
+        OtherSnapshot::Splat(of) => Again::Images(of_splats(of, lot), BTreeMap::new()),
+        OtherSnapshot::Threejs(of) => {
+            let questions = of.rounds.iter().filter_map(|(round, files)| {
+                let question = files.question.get()?;
+                Some((*round, question.asked.question.clone()))
+            });
+            Again::Stages(of_modules(of, lot), questions.collect())
         }
     })
 }
@@ -54,46 +57,53 @@ fn lot(args: &VerifyArgs) -> Option<Lot> {
 impl Again {
     /// Judges them again and reports what that gives.
     pub(super) fn judge(self, context: &Context<'_>, args: &VerifyArgs, report: &mut Report) -> Result<()> {
-        let Again { drawn: Drawn { duels, of }, questions, unasked } = self;
-        if let Some(why) = unasked {
-            report.say(why);
-            report.detail(json!({ "judged_again": null }));
-            return Ok(());
+        match self {
+            Again::Images(drawn, questions) => judge::<OfImages>(drawn, &questions, context, args, report),
+            Again::Stages(drawn, questions) => judge::<OfStages>(drawn, &questions, context, args, report),
         }
-        let asking = AgainArgs {
-            judge: &args.judge_args,
-            concurrency: args.judge_concurrency,
-            store: &args.store,
-            allow_private_cdn: args.allow_private_cdn,
-        };
-        let retrial = Retrial::prepare(context, asking, duels, &questions)?;
-        let (judge, estimate) = (retrial.judge()?, retrial.estimate()?);
-        let will = foreseen(&retrial, of, args, &judge, &estimate);
-        let mut detail = json!({
-            "judge": judge,
-            "seed": args.seed,
-            "drawn": retrial.duels(),
-            "of": of,
-            "questions": retrial.wordings().map(|(round, from)| json!({ "round": round, "from": from })).collect::<Vec<_>>(),
-            "estimate": { "calls": estimate.calls, "kept": estimate.kept, "tokens": estimate.tokens },
-        });
-        if context.options.dry_run {
-            report.say(format!("would ask {will}"));
-        } else {
-            context.ui.status(&format!("asking {will}"));
-            let judged = retrial.judge_again()?;
-            let agreement = Agreement::of(&judged);
-            tell(context, &retrial, (of, args, &judge), (&judged, agreement), report);
-            add(&mut detail, json!(agreement));
-            add(&mut detail, json!({ "duels": judged }));
-            // A claim that fails says more than a judge that cannot be reached.
-            if agreement.asked == 0 && agreement.failed > 0 && report.failed.is_none() {
-                report.fails(Kind::Outside);
-            }
-        }
-        report.detail(json!({ "judged_again": detail }));
-        Ok(())
     }
+}
+
+fn judge<W: Way>(
+    Drawn { duels, of }: Drawn<W::Duel>,
+    questions: &BTreeMap<RoundNumber, W::Words>,
+    context: &Context<'_>,
+    args: &VerifyArgs,
+    report: &mut Report,
+) -> Result<()> {
+    let asking = AgainArgs {
+        judge: &args.judge_args,
+        concurrency: args.judge_concurrency,
+        store: &args.store,
+        allow_private_cdn: args.allow_private_cdn,
+    };
+    let retrial = Retrial::<W>::prepare(context, asking, duels, questions)?;
+    let (judge, estimate) = (retrial.judge()?, retrial.estimate()?);
+    let will = foreseen(&retrial, of, args, &judge, &estimate);
+    let mut detail = json!({
+        "judge": judge,
+        "seed": args.seed,
+        "drawn": retrial.duels(),
+        "of": of,
+        "questions": retrial.wordings().map(|(round, from)| json!({ "round": round, "from": from })).collect::<Vec<_>>(),
+        "estimate": { "calls": estimate.calls, "kept": estimate.kept, "tokens": estimate.tokens },
+    });
+    if context.options.dry_run {
+        report.say(format!("would ask {will}"));
+    } else {
+        context.ui.status(&format!("asking {will}"));
+        let judged = retrial.judge_again()?;
+        let agreement = Agreement::of(&judged);
+        tell(context, &retrial, (of, args, &judge), (&judged, agreement), report);
+        add(&mut detail, json!(agreement));
+        add(&mut detail, json!({ "duels": judged }));
+        // A claim that fails says more than a judge that cannot be reached.
+        if agreement.asked == 0 && agreement.failed > 0 && report.failed.is_none() {
+            report.fails(Kind::Outside);
+        }
+    }
+    report.detail(json!({ "judged_again": detail }));
+    Ok(())
 }
 
 fn add(detail: &mut Value, more: Value) {
@@ -103,7 +113,13 @@ fn add(detail: &mut Value, more: Value) {
 }
 
 /// What will be asked, and what that takes.
-fn foreseen(retrial: &Retrial<'_>, of: usize, args: &VerifyArgs, judge: &str, estimate: &Estimate) -> String {
+fn foreseen<W: Way>(
+    retrial: &Retrial<'_, W>,
+    of: usize,
+    args: &VerifyArgs,
+    judge: &str,
+    estimate: &Estimate,
+) -> String {
     let duels = counted(retrial.duels(), "duel", "duels");
     let calls = counted(estimate.calls, "call", "calls");
     let kept = match estimate.kept {
@@ -115,9 +131,9 @@ fn foreseen(retrial: &Retrial<'_>, of: usize, args: &VerifyArgs, judge: &str, es
     format!("{judge} about {duels} of {of}, drawn with seed {}: {calls}{kept}, {tokens}", args.seed)
 }
 
-fn tell(
+fn tell<W: Way>(
     context: &Context<'_>,
-    retrial: &Retrial<'_>,
+    retrial: &Retrial<'_, W>,
     (of, args, judge): (usize, &VerifyArgs, &str),
     (judged, agreement): (&[JudgedAgain], Agreement),
     report: &mut Report,

@@ -2,6 +2,6 @@
 
 pub(crate) mod call_queue;
 mod play;
-mod round;
+pub(crate) mod round;
 pub(crate) mod session;
 mod standings;

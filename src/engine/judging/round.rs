@@ -11,7 +11,7 @@ use crate::model::file::{FileKind, PlayerFile, RoundFile};
 use crate::model::ids::{Player, RoundNumber, Seed};
 use crate::model::leader::Leaders;
 use crate::model::prompts::{Prompt, PromptList};
-use crate::model::question::{Asked, QuestionFile};
+use crate::model::question::{Asked, QuestionFile, Words};
 use crate::model::seed::SeedFile;
 use crate::model::snapshot::RoundFiles;
 use crate::model::stage::CompetitionState;
@@ -65,7 +65,7 @@ impl DuelRound {
             let waits = format!("duel waits: the leader's baseline still lacks {lacks}");
             return Err(Error::not_due(waits).hint("`gen404 baseline` completes it"));
         }
-        let question = question(round, &files, asked)?;
+        let question = agreed_question(&need(RoundFile::Question).path(), files.question.get(), asked)?;
         let prompts = prompts.0;
         let players = files.players.iter().filter_map(|(player, own)| Some((player, own.sums.get()?)));
         let sums = players
@@ -114,15 +114,18 @@ impl DuelRound {
     }
 }
 
-/// The question of the round: the published one, or ours if none is published yet. All matches of a round are judged by
-/// the same question and model.
-fn question(round: RoundNumber, files: &RoundFiles, asked: Asked) -> Result<QuestionFile> {
-    let Some(published) = files.question.get() else { return Ok(QuestionFile::new(asked)) };
+/// The question of the round: the published one, which is at this path, or ours if none is published yet. All matches of
+/// a round are judged by the same question and model.
+pub(crate) fn agreed_question<W: Words + Clone>(
+    path: &str,
+    published: Option<&QuestionFile<W>>,
+    asked: Asked<W>,
+) -> Result<QuestionFile<W>> {
+    let Some(published) = published else { return Ok(QuestionFile::new(asked)) };
     let differing = published.asked.differing(&asked);
     if differing.is_empty() {
         return Ok(published.clone());
     }
-    let path = FileKind::Round(round, RoundFile::Question).path();
     let what = differing.join(", ");
     let model = (differing.contains(&"model")).then(|| {
         format!(

@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::seen::{RoundSeen, Seen};
+use super::seen::{RoundSeen, Seen, VerdictSeen};
 use crate::base::text::{counted, cut, line, time};
 use crate::engine::runs::streak::{Faults, Streak};
-use crate::model::generation_audits::GenerationAudit;
+use crate::model::generation_audits::AuditOutcome;
 use crate::model::ids::Player;
 use crate::model::stage::{Stage, Timestamp, during, round_in};
 use crate::world::http::Blanks;
@@ -163,7 +163,7 @@ impl Marks {
 }
 
 fn marked((round, shown): (&u32, &RoundSeen)) -> (u32, RoundMarks) {
-    let outcome = |audit: &GenerationAudit| (audit.hotkey.to_string(), audit.outcome.as_str().to_owned());
+    let outcome = |audit: &VerdictSeen| (audit.hotkey.to_string(), audit.outcome.as_str().to_owned());
     let marks = RoundMarks {
         asked: shown.asked.iter().map(ToString::to_string).collect(),
         verdicts: shown.verdicts.iter().map(outcome).collect(),
@@ -198,22 +198,23 @@ fn of_round(round: u32, shown: &RoundSeen, known: &RoundMarks, say: &Say<'_>) ->
     news
 }
 
-fn verdict(round: u32, audit: &GenerationAudit, say: &Say<'_>) -> News {
-    let GenerationAudit { hotkey, outcome, checked_prompts, failed_prompts, failed_critical, reason, .. } = audit;
-    let checked = counted(*checked_prompts, "prompt", "prompts");
-    let failed = counted(*failed_prompts, "mismatch", "mismatches");
-    let mut text = vec![format!("Round {round}: {checked} checked, {failed}, {failed_critical} on critical prompts.")];
+fn verdict(round: u32, audit: &VerdictSeen, say: &Say<'_>) -> News {
+    let VerdictSeen { hotkey, outcome, counts, reason } = audit;
+    let (mut text, mut details) = (Vec::new(), json!({"hotkey": hotkey, "outcome": outcome}));
+    if let Some([checked, failed, critical]) = counts {
+        let (of, mismatches) = (counted(*checked, "prompt", "prompts"), counted(*failed, "mismatch", "mismatches"));
+        text.push(format!("Round {round}: {of} checked, {mismatches}, {critical} on critical prompts."));
+        details["checked_prompts"] = json!(checked);
+        details["failed_prompts"] = json!(failed);
+        details["failed_critical"] = json!(critical);
+    } else {
+        let how = if *outcome == AuditOutcome::Passed { "holds" } else { "does not hold" };
+        text.push(format!("Round {round}: what its program makes {how} against what it submitted and the holder."));
+    }
     if !reason.is_empty() {
         text.push(format!("Reason: {}", say.clean(reason, LONGEST_LINE)));
     }
-    let details = json!({
-        "hotkey": hotkey,
-        "outcome": outcome,
-        "checked_prompts": checked_prompts,
-        "failed_prompts": failed_prompts,
-        "failed_critical": failed_critical,
-        "reason": say.clean(reason, LONGEST_LINE),
-    });
+    details["reason"] = json!(say.clean(reason, LONGEST_LINE));
     let title = format!("audit of {hotkey}: {}", outcome.as_str());
     say.news(EventKind::Verdict, Some(round), &title, &text, details)
 }
@@ -341,7 +342,6 @@ mod tests {
 
     use super::*;
     use crate::engine::runs::record::ErrorRecord;
-    use crate::model::generation_audits::AuditOutcome;
     use crate::model::ids::{Hotkey, RoundNumber};
     use crate::world::http::Secret;
 
@@ -354,17 +354,8 @@ mod tests {
         Hotkey::from_str("5F31TZJFYnRqwQVskA6aXnvrTSRW4rXQbX3cK89DzV7cKanp").unwrap()
     }
 
-    fn audit(outcome: AuditOutcome, reason: &str) -> GenerationAudit {
-        GenerationAudit {
-            hotkey: hotkey(),
-            outcome,
-            checked_prompts: 3,
-            failed_prompts: 1,
-            failed_critical: 0,
-            generation_time: None,
-            reason: reason.to_owned(),
-            extra: crate::model::record::Extra::default(),
-        }
+    fn audit(outcome: AuditOutcome, reason: &str) -> VerdictSeen {
+        VerdictSeen { hotkey: hotkey(), outcome, counts: Some([3, 1, 0]), reason: reason.to_owned() }
     }
 
     fn fault(title: &str, message: &str) -> Streak {

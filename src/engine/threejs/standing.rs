@@ -6,7 +6,7 @@ use crate::model::ids::RoundNumber;
 use crate::model::snapshot::Slot;
 use crate::model::stage::CompetitionState;
 use crate::model::threejs::config::ThreejsConfig;
-use crate::model::threejs::file::{ThreejsFile, ThreejsRoundFile};
+use crate::model::threejs::file::{ThreejsFile, ThreejsPlayerFile, ThreejsRoundFile};
 use crate::model::threejs::snapshot::{ThreejsRound, ThreejsSnapshot};
 use crate::rules::threejs::due::ThreejsWork;
 
@@ -57,7 +57,11 @@ impl Context<'_> {
         let mut state: CompetitionState = self.store.need(&ThreejsFile::State)?;
         state.current_round = round.unwrap_or(state.current_round);
         let round = state.current_round;
-        let mut snapshot = ThreejsSnapshot::load_some(&self.tree()?, |file| file.round() == Some(round))?;
+        // Nothing rests on the judge's answers, which are most of a round's bytes.
+        let wanted = |file: &ThreejsFile| {
+            file.round() == Some(round) && !matches!(file, ThreejsFile::Player(_, _, ThreejsPlayerFile::Answers(_)))
+        };
+        let mut snapshot = ThreejsSnapshot::load_some(&self.tree()?, wanted)?;
         Ok(ThreejsStanding { config, state, files: snapshot.rounds.remove(&round).unwrap_or_default() })
     }
 }

@@ -1,5 +1,6 @@
 //! `verify` on competitions that gen404 does not run.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::base::error::Result;
@@ -72,7 +73,11 @@ impl OtherSnapshot {
         let (origins, rounds) = (Origins::of(git, past, era, self.format(), source), self.rounds());
         let rules = origins.in_force(facts.rules, &rounds)?;
         let pools = rounds.into_iter().map(|round| Ok((round, origins.pool(round)?))).collect::<Result<_>>()?;
-        Ok(OtherFacts { rules, pools, ..facts })
+        let recorded = match self {
+            OtherSnapshot::Threejs(snapshot) => origins.recorded(snapshot)?,
+            OtherSnapshot::Splat(_) => BTreeMap::new(),
+        };
+        Ok(OtherFacts { rules, pools, recorded, ..facts })
     }
 
     /// As [`OtherSnapshot::facts`], for the files in the competition's folder; without a history, they are all there is.

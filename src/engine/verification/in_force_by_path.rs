@@ -17,9 +17,12 @@ use crate::model::ids::{Block, RoundNumber};
 use crate::model::prompts::PromptList;
 use crate::model::snapshot::Source;
 use crate::model::splat::file::{SplatContent, SplatFile};
-use crate::model::threejs::file::{ThreejsContent, ThreejsFile};
-use crate::rules::checks::Then;
+use crate::model::threejs::file::{ThreejsContent, ThreejsFile, ThreejsRoundFile, answers_name};
+use crate::model::threejs::snapshot::ThreejsSnapshot;
+use crate::rules::checks::answers::Recorded;
+use crate::rules::checks::formats::threejs_answers::reported;
 use crate::rules::checks::in_force::{Claimed, InForce, leader_entry, what_counts};
+use crate::rules::checks::{Reported, Then};
 use crate::world::git::Git;
 
 /// Finds which commit made which claim, and what was in force there.
@@ -189,6 +192,54 @@ impl<'a> Origins<'a> {
                 let bytes = self.source.read("prompts.txt").unwrap_or_default();
                 Ok(Then::At(WORKING_TREE.to_owned(), bytes.and_then(|bytes| pool(&bytes)).map(Arc::new)))
             }
+        }
+    }
+
+    /// What the history says of when a round's reports and the judge's answers beside them came, where it says anything.
+    ///
+    /// # Errors
+    /// An object of the history is missing or broken.
+    pub(crate) fn recorded(&self, snapshot: &ThreejsSnapshot) -> Result<BTreeMap<Reported, Recorded>> {
+        let mut found = BTreeMap::new();
+        for (round, files) in snapshot.rounds.iter().filter(|(_, files)| !files.question.is_missing()) {
+            let published = self.first(&ThreejsFile::Round(*round, ThreejsRoundFile::Question).path());
+            for (right, name, answered) in reported(files) {
+                let folder = format!("rounds/{round}/{right}");
+                let report = format!("{folder}/{name}");
+                let told = if answered {
+                    self.answered(&report, &format!("{folder}/{}", answers_name(name)), published)
+                } else {
+                    self.unanswered(&report, published)?
+                };
+                found.extend(told.map(|told| ((*round, right.clone(), name.clone()), told)));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The commit that brought a file first; `None` if none did.
+    fn first(&self, path: &str) -> Option<usize> {
+        self.changes(path).iter().find(|(_, change)| change.after.is_some()).map(|(at, _)| *at)
+    }
+
+    /// A report without answers: is it older than the question?
+    fn unanswered(&self, report: &str, published: Option<usize>) -> Result<Option<Recorded>> {
+        let Some(made) = self.of_file(report)? else { return Ok(None) };
+        if self.is_cut(made) {
+            return Ok(Some(Recorded::Unknown));
+        }
+        let older = published.is_none_or(|published| made < published);
+        Ok(older.then_some(Recorded::BeforeQuestion))
+    }
+
+    /// A report with answers: did they, or the question, come later than it?
+    fn answered(&self, report: &str, answers: &str, published: Option<usize>) -> Option<Recorded> {
+        // What is not committed came last.
+        let made = self.first(report)?;
+        match self.first(answers) {
+            None => Some(Recorded::Later(WORKING_TREE.to_owned())),
+            Some(at) if at > made => Some(Recorded::Later(self.short(at))),
+            Some(_) => published.is_none_or(|published| published > made).then_some(Recorded::BeforeQuestion),
         }
     }
 

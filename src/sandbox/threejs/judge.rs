@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::module::shape_of;
 use crate::base::text::counted;
-use crate::sandbox::judge::image_urls;
+use crate::model::answers::WORST_PENALTY;
+use crate::sandbox::judge::{JudgeMode, image_urls};
 use crate::sandbox::models::Shape;
 
 /// The tokens of a question that the judge names.
@@ -27,13 +28,13 @@ pub(crate) trait Truth {
     fn target(&self, prompt: &str) -> Option<Shape>;
 }
 
-/// Answers a request's body, or says why not.
-pub(crate) fn answer(body: &[u8], truth: &dyn Truth) -> Result<Value, String> {
+/// Answers a request's body as a judge that behaves like this, or says why not.
+pub(crate) fn answer(body: &[u8], truth: &dyn Truth, mode: JudgeMode) -> Result<Value, String> {
     let request: Value = serde_json::from_slice(body).map_err(|why| format!("not JSON: {why}"))?;
     let form = request.pointer("/response_format/json_schema/name").and_then(Value::as_str).unwrap_or_default();
     let label = form.strip_suffix("-response").unwrap_or(form);
     let urls = image_urls(&request);
-    let content = said(label, &urls, truth)?.to_string();
+    let content = said(label, &urls, truth, mode)?.to_string();
     Ok(json!({
         "id": "chatcmpl-sandbox",
         "object": "chat.completion",
@@ -43,7 +44,7 @@ pub(crate) fn answer(body: &[u8], truth: &dyn Truth) -> Result<Value, String> {
     }))
 }
 
-fn said(label: &str, urls: &[String], truth: &dyn Truth) -> Result<Value, String> {
+fn said(label: &str, urls: &[String], truth: &dyn Truth, mode: JudgeMode) -> Result<Value, String> {
     let off = |url: &String| {
         let target = urls.first().and_then(|prompt| truth.target(prompt)).ok_or("not the picture of a prompt")?;
         off(url, &target, truth)
@@ -68,12 +69,14 @@ fn said(label: &str, urls: &[String], truth: &dyn Truth) -> Result<Value, String
             Ok(json!({"checks": checks, "main_object_correct": off < 8.0}))
         }
         ("s4_per_angle", _) => Ok(json!({"verdict": "ok", "reason": "a body"})),
-        (_, [_, first, second]) => {
+        (_, [prompt, first, second]) => {
             let (one, two) = (off(first)?, off(second)?);
             let issues = format!("the first is off by {one:.1}, the second by {two:.1}");
+            let [penalty_1, penalty_2] =
+                mode.penalties([rounded(one), rounded(two)], &["judge", label, prompt, first, second]);
             Ok(match label {
                 "explain" => json!({"issues": issues}),
-                _ => json!({"penalty_1": rounded(one), "penalty_2": rounded(two), "issues": issues}),
+                _ => json!({"penalty_1": penalty_1, "penalty_2": penalty_2, "issues": issues}),
             })
         }
         _ => Err(format!("{label:?} with {} is not asked here", counted(urls.len(), "image", "images"))),
@@ -87,9 +90,9 @@ fn off(view: &str, target: &Shape, truth: &dyn Truth) -> Result<f64, String> {
     Ok(10.0 * shape.apart(target))
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "a number from 0 to 10")]
-fn rounded(penalty: f64) -> i64 {
-    penalty.round().clamp(0.0, 10.0) as i64
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number from 0 to 10")]
+fn rounded(penalty: f64) -> u8 {
+    penalty.round().clamp(0.0, f64::from(WORST_PENALTY)) as u8
 }
 
 #[cfg(test)]
@@ -110,11 +113,15 @@ mod tests {
     }
 
     fn ask(label: &str, images: &[&str]) -> Value {
+        ask_one(label, images, JudgeMode::Honest)
+    }
+
+    fn ask_one(label: &str, images: &[&str], mode: JudgeMode) -> Value {
         let images: Vec<Value> =
             images.iter().map(|url| json!({"type": "image_url", "image_url": {"url": url}})).collect();
         let body = json!({"response_format": {"json_schema": {"name": format!("{label}-response")}},
             "messages": [{"role": "user", "content": images}]});
-        let answer = answer(body.to_string().as_bytes(), &Known).unwrap();
+        let answer = answer(body.to_string().as_bytes(), &Known, mode).unwrap();
         serde_json::from_str(answer.pointer("/choices/0/message/content").unwrap().as_str().unwrap()).unwrap()
     }
 
@@ -122,6 +129,8 @@ mod tests {
     fn every_stage_is_answered_by_the_truth() {
         let pair = ask("s1_prompt_match", &["p", "0.1", "0.7"]);
         assert_eq!((&pair["penalty_1"], &pair["penalty_2"]), (&json!(1), &json!(7)));
+        let leaning = ask_one("s1_prompt_match", &["p", "0.1", "0.7"], JudgeMode::First);
+        assert_eq!((&leaning["penalty_1"], &leaning["penalty_2"]), (&json!(0), &json!(9)));
         let asked = ask("s2cl_decompose", &["p"]);
         assert_eq!(asked["features"].as_array().map(Vec::len), Some(4));
         let checks = ask("s2cl_verify", &["p", "0.45"]);

@@ -2,6 +2,7 @@
 //! service, a judge that asks in stages, and pods that generate in batches. Without sockets, as [`super::site`].
 
 pub(crate) mod judge;
+pub(crate) mod lie;
 pub(crate) mod module;
 pub(crate) mod pods;
 pub(crate) mod renderer;

@@ -4,6 +4,7 @@
 //! Blocks come every 12 seconds of the chain's own time, which only moves when [`StandInNode`] is told to. A
 //! hash contains its block number in its last four bytes, so that every block has one, even a future one.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -43,6 +44,10 @@ pub struct StandInNode {
     pub reveals: Reveals,
     /// Drand rounds, each on chain from the first block after its publication.
     pub pulses: Vec<Pulse>,
+    /// The owner of each registered hotkey.
+    pub owners: BTreeMap<Hotkey, Hotkey>,
+    /// What owners have locked: from this block on, so much, in 1e-9 alpha.
+    pub locks: BTreeMap<Hotkey, Vec<(Block, u64)>>,
     /// State of blocks before this one is discarded.
     pub keeps_from: Block,
 }
@@ -70,8 +75,9 @@ impl StandInNode {
     /// A node of subnet `netuid` at block `best`, finalized up to there, without any reveals.
     #[must_use]
     pub fn new(netuid: u16, genesis_time: u64, best: Block) -> Self {
-        let (reveals, pulses) = (Reveals::new(), Vec::new());
-        StandInNode { netuid, best, finalized: best, genesis_time, reveals, pulses, keeps_from: Block(0) }
+        let (reveals, pulses, keeps_from) = (Reveals::new(), Vec::new(), Block(0));
+        let (owners, locks) = (BTreeMap::new(), BTreeMap::new());
+        StandInNode { netuid, best, finalized: best, genesis_time, reveals, pulses, owners, locks, keeps_from }
     }
 
     /// A miner reveals a text in `block`, as an SDK encodes it: prefixed with its length.
@@ -146,6 +152,11 @@ impl StandInNode {
                 self.keys_paged(prefix, count, start.as_str(), self.state_at(at)?)
             }
             ("state_queryStorageAt", [Value::Array(keys), at @ ..]) => self.query(keys, self.state_at(at)?),
+            ("state_call", [Value::String(name), Value::String(asked), at @ ..])
+                if name == "StakeInfoRuntimeApi_get_coldkey_lock" =>
+            {
+                Ok(json!(hex::encode_0x(&self.lock(asked, self.state_at(at)?))))
+            }
             ("state_getStorage" | "state_getKeysPaged" | "state_queryStorageAt", _) => Err(RpcError::params(method)),
             _ => Err(RpcError::new(-32601, "Method not found")),
         }
@@ -196,9 +207,8 @@ impl StandInNode {
             let until: Vec<Reveal> = reveals.iter().filter(|reveal| reveal.block <= at).cloned().collect();
             until.get(until.len().saturating_sub(MOST_REVEALS)..).unwrap_or_default().to_vec()
         };
-        let account = |hotkey: &str| bs58::decode(hotkey).into_vec().ok()?.get(1..33)?.try_into().ok();
         let entry = |(hotkey, reveals): (&Hotkey, &Vec<Reveal>)| {
-            let account: [u8; 32] = account(hotkey.as_str())?;
+            let account: [u8; 32] = hotkey.account()?;
             Some((hex::encode_0x(&keys::commitments_key(self.netuid, &account)), known(reveals)))
         };
         let mut entries: Vec<_> = self.reveals.iter().filter_map(entry).collect();
@@ -222,7 +232,7 @@ impl StandInNode {
         let found = if key == hex::encode_0x(&keys::timestamp()) {
             Some(scale::encode_seconds(self.time(at)))
         } else {
-            self.pulse_value(key, at).or_else(|| {
+            self.pulse_value(key, at).or_else(|| self.owner_value(key)).or_else(|| {
                 let entry = self.entries(at).into_iter().find(|(known, _)| known == key);
                 entry.map(|(_, reveals)| scale::encode_reveals(&reveals))
             })
@@ -237,8 +247,29 @@ impl StandInNode {
         on_chain.then(|| scale::encode_pulse(pulse, &drand_verify::derive_randomness(&pulse.signature)))
     }
 
+    /// A registered hotkey's number, which is 7 for all, or its owner.
+    fn owner_value(&self, key: &str) -> Option<Vec<u8>> {
+        self.owners.iter().find_map(|(hotkey, owner)| {
+            let hotkey = hotkey.account()?;
+            if hex::encode_0x(&keys::uid(self.netuid, &hotkey)) == key {
+                return Some(7_u16.encode());
+            }
+            (hex::encode_0x(&keys::owner(&hotkey)) == key).then(|| owner.account().map(Vec::from))?
+        })
+    }
+
+    /// What an account has locked: a lock with its amount and a conviction, or none.
+    fn lock(&self, asked: &str, at: Block) -> Vec<u8> {
+        let of = |(owner, locks): (&Hotkey, &Vec<(Block, u64)>)| {
+            let account = [owner.account()?.as_slice(), &self.netuid.to_le_bytes()].concat();
+            let latest = locks.iter().rfind(|(from, _)| *from <= at).map(|(_, amount)| *amount);
+            latest.filter(|_| hex::encode_0x(&account) == asked)
+        };
+        self.locks.iter().find_map(of).map(|amount| (amount, 0_u128)).encode()
+    }
+
     fn query(&self, keys: &[Value], at: Block) -> Answer {
-        let entries: std::collections::BTreeMap<String, Vec<Reveal>> = self.entries(at).into_iter().collect();
+        let entries: BTreeMap<String, Vec<Reveal>> = self.entries(at).into_iter().collect();
         let mut changes: Vec<(&str, Value)> = Vec::new();
         for key in keys {
             let key = key.as_str().ok_or_else(|| RpcError::params("keys"))?;

@@ -112,7 +112,7 @@ impl Images {
     ///
     /// # Errors
     /// It has to be fetched and cannot be.
-    pub(super) fn shown(&self, image: &DuelImage, inline: bool) -> Result<String> {
+    pub fn shown(&self, image: &DuelImage, inline: bool) -> Result<String> {
         if sends(image, inline) { Ok(self.fetch(image)?.data_url.clone()) } else { Ok(image.url.clone()) }
     }
 

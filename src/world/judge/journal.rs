@@ -87,9 +87,17 @@ impl AnswerJournal {
     /// # Errors
     /// It cannot be read.
     pub fn look(folder: &Path) -> Result<AnswerJournal> {
+        AnswerJournal::look_with(folder, is_penalties)
+    }
+
+    /// As [`AnswerJournal::look`], for answers of other forms: `is_valid` tells which lines count.
+    ///
+    /// # Errors
+    /// As [`AnswerJournal::look`].
+    pub fn look_with(folder: &Path, is_valid: fn(&str) -> bool) -> Result<AnswerJournal> {
         let path = files::below(folder, Path::new(NAME))?;
         let table = match files::open(&path, false)? {
-            Some(file) => parse(&path, &file, is_penalties)?.0,
+            Some(file) => parse(&path, &file, is_valid)?.0,
             None => HashMap::new(),
         };
         Ok(AnswerJournal::with(path, None, table))
@@ -128,6 +136,15 @@ impl AnswerJournal {
     #[must_use]
     pub fn has(&self, key: &QuestionKey) -> bool {
         matches!(lock(&self.table).get(key), Some(JournalEntry::Answered(..)))
+    }
+
+    /// The text of the answer under `key`, if there is one.
+    #[must_use]
+    pub fn kept(&self, key: &QuestionKey) -> Option<String> {
+        match lock(&self.table).get(key) {
+            Some(JournalEntry::Answered(raw, _)) => Some(raw.clone()),
+            Some(JournalEntry::Asked) | None => None,
+        }
     }
 
     /// The answer under `key`, or else that of `ask`, which is written first. Two threads that want the same

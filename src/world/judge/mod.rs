@@ -15,7 +15,7 @@ pub(crate) mod openai;
 mod question;
 pub mod settings;
 pub mod staged;
-mod trial;
+pub(crate) mod trial;
 
 use std::fmt;
 

@@ -7,8 +7,8 @@ use super::endpoint::{Again, Chat, Endpoint, Part, Unusable};
 use super::{Answer, Judge};
 use crate::base::error::Result;
 use crate::model::ids::Seed;
-use crate::model::question::Question;
-use crate::world::http::{Failure, Request, Response, Secret};
+use crate::model::question::{Question, Words as _};
+use crate::world::http::Secret;
 
 /// The temperature that is asked for: the likeliest answer.
 pub(super) const TEMPERATURE: f64 = 0.0;
@@ -53,28 +53,9 @@ impl OpenAi {
         }
     }
 
-    /// The model that is asked.
-    pub(super) fn model(&self) -> &str {
-        self.endpoint.model()
-    }
-
-    /// Another address of the same API.
-    pub(super) fn sibling(&self, path: &str) -> String {
-        self.endpoint.sibling(path)
-    }
-
-    /// The request with the key, if there is one.
-    pub(super) fn authorized<'r>(&self, request: Request<'r>) -> Request<'r> {
-        self.endpoint.authorized(request)
-    }
-
-    /// One attempt at a request, with the hints of a refusal.
-    pub(super) fn once<T>(
-        &self,
-        request: &Request<'_>,
-        read: impl Fn(&Response) -> std::result::Result<T, Failure>,
-    ) -> Result<T> {
-        self.endpoint.once(request, read)
+    /// Where it is asked.
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
     }
 
     /// One attempt at a question; also returns the tokens that it took, if the server says so.
@@ -93,8 +74,8 @@ impl Judge for OpenAi {
     }
 
     fn terms(&self) -> Vec<&str> {
-        let mut terms = vec![self.model()];
-        terms.extend(self.question.parts().map(|(_, words)| words));
+        let mut terms = vec![self.endpoint.model()];
+        terms.extend(self.question.parts().into_iter().map(|(_, words)| words));
         // Part of the answer's key: without it, the server's own temperature is used.
         terms.extend(self.endpoint.leaves_temperature().then_some("no temperature"));
         terms

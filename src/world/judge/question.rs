@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::base::error::{Context, Error, Kind, Result, plainly};
 use crate::base::files;
-use crate::model::question::Question;
+use crate::model::question::{Question, Words as _};
 use crate::model::record::shortened;
 
 const OWN: &str = include_str!("question.toml");
@@ -19,7 +19,7 @@ struct QuestionError(String);
 
 /// Keys that a question file may have beside the question's: those of a round's `question.toml`, which is not obeyed in
 /// them: the settings name the model.
-const IGNORED: [&str; 3] = ["model", "temperature", "images"];
+pub(super) const IGNORED: [&str; 3] = ["model", "temperature", "images"];
 
 /// Reads the question from a file, or returns the built-in one.
 ///

@@ -96,6 +96,19 @@ impl JudgeSettings {
         })
     }
 
+    /// What a judge that works in stages is asked by these settings.
+    ///
+    /// # Errors
+    /// The words cannot be read.
+    pub fn asked_in_stages(&self) -> Result<Asked<StageWords>> {
+        Ok(Asked {
+            model: self.stages_model().to_owned(),
+            temperature: self.send_temperature.then_some(TEMPERATURE),
+            images: if self.inline_images { ImageForm::Inline } else { ImageForm::Urls },
+            question: self.stage_words()?,
+        })
+    }
+
     /// As [`JudgeSettings::open`], with a question that was read before.
     ///
     /// # Errors
@@ -115,7 +128,13 @@ impl JudgeSettings {
     /// # Errors
     /// The settings make no sense.
     pub fn open_stages(&self, words: StageWords, key: Option<Secret>) -> Result<StageJudge> {
-        Ok(StageJudge::new(self.endpoint(self.model.as_deref().unwrap_or(STAGES_MODEL))?, words).with_key(key))
+        Ok(StageJudge::new(self.endpoint(self.stages_model())?, words).with_key(key))
+    }
+
+    /// The model that judges in stages.
+    #[must_use]
+    pub fn stages_model(&self) -> &str {
+        self.model.as_deref().unwrap_or(STAGES_MODEL)
     }
 
     /// The words in which a judge that works in stages is asked.

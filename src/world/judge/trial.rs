@@ -4,9 +4,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
+use super::endpoint::Endpoint;
 use super::openai::OpenAi;
-use crate::base::error::{Context as _, Result};
+use super::staged::{StageJudge, StageQuestion};
+use crate::base::error::{Context as _, Error, Result};
 use crate::model::penalties::Penalties;
+use crate::model::threejs::asked::{Form, PenaltyAnswer, StageAnswer, Topic};
+use crate::model::threejs::view::View;
 use crate::world::http::{Failure, Request};
 use crate::world::probe::Probed;
 
@@ -29,35 +33,79 @@ struct Model {
     id: String,
 }
 
-impl OpenAi {
+/// A judge that can be tried out.
+pub(crate) trait Trial {
     /// Does the server list our model, and how many others? `None` if it lists none.
     ///
     /// # Errors
     /// It cannot be reached, or refuses.
-    pub fn lists_model(&self) -> Result<Option<(bool, usize)>> {
-        let request = self.authorized(Request::get(self.sibling("models")));
-        let listed = self.once(&request, |response| match response.status {
-            200 => Ok(response.json::<Models>().ok()),
-            404 | 405 | 501 => Ok(None),
-            _ => Err(Failure::Permanent(response.shown())),
-        })?;
-        Ok(listed
-            .map(|Models { data }| (data.iter().take(MOST_MODELS).any(|model| model.id == self.model()), data.len())))
-    }
+    fn lists_model(&self) -> Result<Option<(bool, usize)>>;
 
     /// Asks one question about three small pictures, and says what it cost.
     ///
     /// # Errors
     /// It cannot be reached, refuses, or its answer is not one.
-    pub fn try_question(&self) -> Result<Probed> {
-        let [prompt, first, second] = COLOURS;
-        let (prompt, first, second) = (picture(prompt)?, picture(first)?, picture(second)?);
-        let (answer, tokens) = self.ask_once([&prompt, &first, &second])?;
-        let cost = tokens.map_or("tokens not told".to_owned(), |tokens| format!("{tokens} tokens"));
-        let Penalties { first, second, .. } = answer.said;
-        let said = format!("one question about pictures of {EDGE} x {EDGE}: penalties {first} and {second}; {cost}");
-        Ok(Probed::fine(said))
+    fn try_question(&self) -> Result<Probed>;
+}
+
+impl Trial for OpenAi {
+    fn lists_model(&self) -> Result<Option<(bool, usize)>> {
+        lists_model(self.endpoint())
     }
+
+    fn try_question(&self) -> Result<Probed> {
+        let [prompt, first, second] = pictures()?;
+        let (answer, tokens) = self.ask_once([&prompt, &first, &second])?;
+        let Penalties { first, second, .. } = answer.said;
+        Ok(answered("one question", (first, second), tokens))
+    }
+}
+
+impl Trial for StageJudge {
+    fn lists_model(&self) -> Result<Option<(bool, usize)>> {
+        lists_model(self.endpoint())
+    }
+
+    fn try_question(&self) -> Result<Probed> {
+        let question = StageQuestion {
+            topic: Topic::PromptMatch,
+            label: "s1_prompt_match",
+            view: Some(View::FrontLeft),
+            images: Vec::new(),
+            seed: 0,
+            tokens: 1024,
+            attempts: 1,
+            form: Form::Penalties,
+        };
+        let (answer, tokens) = self.ask_once(&question, &pictures()?)?;
+        match answer.said {
+            StageAnswer::Penalties(PenaltyAnswer { penalty_1, penalty_2, .. }) => {
+                Ok(answered("the first stage's question", (penalty_1, penalty_2), tokens))
+            }
+            other => Err(Error::failed(format!("asked for penalties, and read {other:?}"))),
+        }
+    }
+}
+
+fn lists_model(endpoint: &Endpoint) -> Result<Option<(bool, usize)>> {
+    let request = endpoint.authorized(Request::get(endpoint.sibling("models")));
+    let listed = endpoint.once(&request, |response| match response.status {
+        200 => Ok(response.json::<Models>().ok()),
+        404 | 405 | 501 => Ok(None),
+        _ => Err(Failure::Permanent(response.shown())),
+    })?;
+    let is_ours = |model: &Model| model.id == endpoint.model();
+    Ok(listed.map(|Models { data }| (data.iter().take(MOST_MODELS).any(is_ours), data.len())))
+}
+
+fn answered(asked: &str, (first, second): (u8, u8), tokens: Option<u64>) -> Probed {
+    let cost = tokens.map_or("tokens not told".to_owned(), |tokens| format!("{tokens} tokens"));
+    Probed::fine(format!("{asked} about pictures of {EDGE} x {EDGE}: penalties {first} and {second}; {cost}"))
+}
+
+fn pictures() -> Result<[String; 3]> {
+    let [prompt, first, second] = COLOURS;
+    Ok([picture(prompt)?, picture(first)?, picture(second)?])
 }
 
 /// A picture of one colour, as a data URL.

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::de::Error as _;
+use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Digest as _;
 
@@ -130,37 +130,73 @@ record! {
 
 exact_strings!(Digest);
 
-impl JudgedDuel {
+/// A duel that the judge decided, as a line has it.
+pub trait Judged: Serialize + DeserializeOwned {
+    /// The prompt's stem.
+    fn name(&self) -> &PromptStem;
     /// The highest penalty that was given.
+    fn worst(&self) -> u8;
+    /// Reads a line that is exactly as it is written; `None` leaves it to the strict parser.
+    fn exact(line: &str) -> Option<Self>;
+    /// The approximate memory of what it points to, in bytes.
+    fn weight(&self) -> u64;
+}
+
+impl Judged for JudgedDuel {
+    fn name(&self) -> &PromptStem {
+        &self.name
+    }
+
     fn worst(&self) -> u8 {
         let [left, right] = [&self.left_first, &self.right_first].map(|given| given.penalty_1.max(given.penalty_2));
         left.max(right)
     }
+
+    fn exact(line: &str) -> Option<JudgedDuel> {
+        exact::read_line(line)
+    }
+
+    fn weight(&self) -> u64 {
+        let JudgedDuel { name, model, images, left_first, right_first, extra, .. } = self;
+        let own = |model: &Option<String>| model.as_deref().map_or(0, |model| texts(&[model]));
+        let models: u64 = [model, &left_first.model, &right_first.model].into_iter().map(own).sum();
+        models
+            + texts(&[name.as_str(), &left_first.issues, &right_first.issues])
+            + weight([extra, &images.extra, &left_first.extra, &right_first.extra].into_iter())
+    }
+}
+
+/// What an allocation takes besides its bytes.
+const ALLOCATION: u64 = 16;
+
+/// The approximate memory of texts, in bytes: each is an allocation of its own.
+pub(super) fn texts(texts: &[&str]) -> u64 {
+    texts.iter().map(|text| text.len() as u64 + ALLOCATION).sum()
 }
 
 /// A line: one duel.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
-pub enum DuelEvidence {
+pub enum DuelEvidence<J = JudgedDuel> {
     /// The judge decided it.
-    Judged(Box<JudgedDuel>),
+    Judged(Box<J>),
     /// It needed no judge.
     Unjudged(UnjudgedDuel),
 }
 
-impl DuelEvidence {
+impl<J: Judged> DuelEvidence<J> {
     /// The prompt's stem.
     #[must_use]
     pub fn name(&self) -> &PromptStem {
         match self {
-            DuelEvidence::Judged(duel) => &duel.name,
+            DuelEvidence::Judged(duel) => duel.name(),
             DuelEvidence::Unjudged(duel) => &duel.name,
         }
     }
 
     /// The judge's answers, if it was asked.
     #[must_use]
-    pub fn judged(&self) -> Option<&JudgedDuel> {
+    pub fn judged(&self) -> Option<&J> {
         match self {
             DuelEvidence::Judged(duel) => Some(duel),
             DuelEvidence::Unjudged(_) => None,
@@ -168,18 +204,18 @@ impl DuelEvidence {
     }
 
     /// Reads a line that is exactly as it is written.
-    fn exact(line: &str) -> Option<DuelEvidence> {
-        let judged = exact::read_line::<JudgedDuel>(line).filter(|duel| duel.worst() <= WORST_PENALTY);
+    fn exact(line: &str) -> Option<Self> {
+        let judged = J::exact(line).filter(|duel| duel.worst() <= WORST_PENALTY);
         let judged = judged.map(|duel| DuelEvidence::Judged(Box::new(duel)));
         judged.or_else(|| exact::read_line(line).map(DuelEvidence::Unjudged))
     }
 
-    fn parse(line: &str) -> Result<DuelEvidence, ParseError> {
+    fn parse(line: &str) -> Result<Self, ParseError> {
         // Inside a JSON string the quotes would be escaped, so this is the key.
         if line.contains("\"without_judge\":") {
             return parse_text(line).map(DuelEvidence::Unjudged);
         }
-        let duel: JudgedDuel = parse_text(line)?;
+        let duel: J = parse_text(line)?;
         match duel.worst() {
             0..=WORST_PENALTY => Ok(DuelEvidence::Judged(Box::new(duel))),
             wrong => Err(ParseError::whole(format!("the penalty {wrong} is not in 0 to {WORST_PENALTY}"))),
@@ -188,57 +224,51 @@ impl DuelEvidence {
 
     /// The approximate memory of a line, in bytes.
     fn weight(&self) -> u64 {
-        // Each text and the box are allocations of their own.
-        const EACH: u64 = 16;
-        let texts = |texts: &[&str]| texts.iter().map(|text| text.len() as u64 + EACH).sum::<u64>();
         let below = match self {
-            DuelEvidence::Judged(duel) => {
-                let JudgedDuel { name, model, images, left_first, right_first, extra, .. } = &**duel;
-                let own = |model: &Option<String>| model.as_deref().map_or(0, |model| texts(&[model]));
-                let models: u64 = [model, &left_first.model, &right_first.model].into_iter().map(own).sum();
-                size_of::<JudgedDuel>() as u64
-                    + EACH
-                    + models
-                    + texts(&[name.as_str(), &left_first.issues, &right_first.issues])
-                    + weight([extra, &images.extra, &left_first.extra, &right_first.extra].into_iter())
-            }
+            DuelEvidence::Judged(duel) => size_of::<J>() as u64 + ALLOCATION + duel.weight(),
             DuelEvidence::Unjudged(duel) => {
                 texts(&[duel.name.as_str(), &duel.without_judge]) + weight([&duel.extra].into_iter())
             }
         };
-        size_of::<DuelEvidence>() as u64 + below
+        size_of::<Self>() as u64 + below
     }
 }
 
 /// The answers of one match.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Answers(pub Vec<DuelEvidence>);
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answers<J = JudgedDuel>(pub Vec<DuelEvidence<J>>);
 
-impl Answers {
+impl<J> Default for Answers<J> {
+    fn default() -> Self {
+        Answers(Vec::new())
+    }
+}
+
+impl<J: Judged> Answers<J> {
     /// Reads a file that is exactly as it is written.
-    fn exact(bytes: &[u8]) -> Option<Answers> {
+    fn exact(bytes: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(bytes).ok()?;
         let ends = text.is_empty() || text.ends_with('\n');
         ends.then(|| text.split_terminator('\n').map(DuelEvidence::exact).collect::<Option<_>>().map(Answers))?
     }
 
     /// The duels that the judge decided.
-    pub fn judged(&self) -> impl Iterator<Item = &JudgedDuel> {
+    pub fn judged(&self) -> impl Iterator<Item = &J> {
         self.0.iter().filter_map(DuelEvidence::judged)
     }
 
     /// The approximate memory of the parsed file, in bytes.
     pub(super) fn weight(&self) -> u64 {
-        let spare = self.0.capacity().saturating_sub(self.0.len()) * size_of::<DuelEvidence>();
+        let spare = self.0.capacity().saturating_sub(self.0.len()) * size_of::<DuelEvidence<J>>();
         spare as u64 + self.0.iter().map(DuelEvidence::weight).sum::<u64>()
     }
 }
 
-impl RepoFile for Answers {
+impl<J: Judged> RepoFile for Answers<J> {
     const OWN_NEWLINE: bool = true;
 
     fn read(format: Format, bytes: &[u8]) -> Result<(Self, Option<usize>), ParseError> {
-        let Some(answers) = Answers::exact(bytes) else { return read_strictly(format, bytes) };
+        let Some(answers) = Self::exact(bytes) else { return read_strictly(format, bytes) };
         debug_assert_eq!(differs(bytes, |out| answers.write(out)), None, "read as if it were exactly as it is written");
         Ok((answers, None))
     }
@@ -282,7 +312,7 @@ mod tests {
     }
 
     fn reason(text: &str) -> String {
-        Answers::parse(Format::Mesh, text.as_bytes()).unwrap_err().to_string()
+        <Answers>::parse(Format::Mesh, text.as_bytes()).unwrap_err().to_string()
     }
 
     #[test]

@@ -47,6 +47,10 @@ pub const MATRIX: Bounds = lines(8 * MIB, 65_536);
 pub const OUTPUTS: Bounds = values(8 * MIB, PROMPTS * VALUES);
 /// A line for each object of a prompt: a module and 14 files of its views, submitted and in several repeats.
 pub const SUMS: Bounds = lines(64 * MIB, 4 * 16 * PROMPTS);
+/// What the judge is asked in a round: as for meshes.
+pub const QUESTION: Bounds = lines(512 * KIB, 4096);
+/// A line a prompt, with up to 26 calls of up to 12 values and 600 bytes.
+pub const STAGED_ANSWERS: Bounds = values(64 * MIB, 10 * PROMPTS * VALUES);
 /// A duel a prompt, with what each of the judge's stages said: about 80 values.
 pub const DUELS: Bounds = values(32 * MIB, 4 * PROMPTS * VALUES);
 

@@ -3,6 +3,7 @@
 
 use std::io::Write;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::answers::Digest;
@@ -26,17 +27,31 @@ pub struct Question {
     pub task: String,
 }
 
-impl Question {
+/// The words in which a judge is asked.
+pub trait Words: Serialize + DeserializeOwned {
     /// Its parts by key, in order.
-    #[must_use]
-    pub fn parts(&self) -> [(&'static str, &str); 5] {
-        [
+    fn parts(&self) -> Vec<(&'static str, &str)>;
+
+    /// Can every call be worded?
+    ///
+    /// # Errors
+    /// Why not.
+    fn check(&self) -> Result<(), String>;
+}
+
+impl Words for Question {
+    fn parts(&self) -> Vec<(&'static str, &str)> {
+        vec![
             ("system", &self.system),
             ("prompt", &self.prompt),
             ("first", &self.first),
             ("second", &self.second),
             ("task", &self.task),
         ]
+    }
+
+    fn check(&self) -> Result<(), String> {
+        Ok(())
     }
 }
 
@@ -52,7 +67,7 @@ pub enum ImageForm {
 
 /// Everything that shapes an answer besides the images and the round's seed.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
-pub struct Asked {
+pub struct Asked<W = Question> {
     /// The model that is asked, as the operator requests it.
     pub model: String,
     /// The temperature; `None` for the server's own.
@@ -62,13 +77,13 @@ pub struct Asked {
     pub images: ImageForm,
     /// The words.
     #[serde(flatten)]
-    pub question: Question,
+    pub question: W,
 }
 
-impl Asked {
+impl<W: Words> Asked<W> {
     /// The keys whose values differ from those of `other`, the form of the images aside.
     #[must_use]
-    pub fn differing(&self, other: &Asked) -> Vec<&'static str> {
+    pub fn differing(&self, other: &Asked<W>) -> Vec<&'static str> {
         let words = self.question.parts().into_iter().zip(other.question.parts());
         let words = words.filter(|(ours, theirs)| ours.1 != theirs.1).map(|((key, _), _)| key);
         let model = (self.model != other.model).then_some("model");
@@ -79,12 +94,12 @@ impl Asked {
 
 /// The file: its own text is kept, since digests are of its bytes.
 #[derive(Debug, Clone, PartialEq)]
-pub struct QuestionFile {
+pub struct QuestionFile<W = Question> {
     text: String,
     /// The digest of its bytes.
     pub digest: Digest,
     /// What it says.
-    pub asked: Asked,
+    pub asked: Asked<W>,
 }
 
 /// The first lines of a new file.
@@ -94,25 +109,26 @@ const HEAD: &str = "\
 
 ";
 
-impl QuestionFile {
+impl<W: Words> QuestionFile<W> {
     /// The file of a round in which this is asked.
     #[must_use]
-    pub fn new(asked: Asked) -> QuestionFile {
+    pub fn new(asked: Asked<W>) -> Self {
         // Strings and a number: nothing that TOML could not hold.
         let text = format!("{HEAD}{}", toml::to_string_pretty(&asked).unwrap_or_default());
         QuestionFile { digest: Digest::of(text.as_bytes()), text, asked }
     }
 }
 
-impl RepoFile for QuestionFile {
+impl<W: Words> RepoFile for QuestionFile<W> {
     const OWN_NEWLINE: bool = true;
 
     fn parse(_: Format, bytes: &[u8]) -> Result<Self, ParseError> {
         let text = plain_text(bytes)?;
-        let asked: Asked = toml::from_str(text).map_err(|error| {
+        let asked: Asked<W> = toml::from_str(text).map_err(|error| {
             let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
             ParseError::line(before.matches('\n').count() + 1, plainly(&error.message().replace('\n', " ")))
         })?;
+        asked.question.check().map_err(ParseError::whole)?;
         Ok(QuestionFile { text: text.to_owned(), digest: Digest::of(bytes), asked })
     }
 
@@ -160,11 +176,11 @@ mod tests {
     #[test]
     fn a_broken_file_is_named_by_its_line_and_a_newer_key_is_kept() {
         let text = String::from_utf8(QuestionFile::new(asked()).to_bytes()).unwrap();
-        let reason = |text: &str| QuestionFile::parse(Format::Mesh, text.as_bytes()).unwrap_err().to_string();
+        let reason = |text: &str| <QuestionFile>::parse(Format::Mesh, text.as_bytes()).unwrap_err().to_string();
         assert!(reason(&text.replace("model = ", "modal = ")).contains("model"));
         assert!(reason(&text.replace("\"inline\"", "\"both\"")).starts_with("line "));
         assert!(reason(&format!("{text}\r\n")).contains("carriage return"));
         let newer = format!("newer = [1, 2]\n{text}");
-        assert_eq!(QuestionFile::parse(Format::Mesh, newer.as_bytes()).unwrap().to_bytes(), newer.as_bytes());
+        assert_eq!(<QuestionFile>::parse(Format::Mesh, newer.as_bytes()).unwrap().to_bytes(), newer.as_bytes());
     }
 }

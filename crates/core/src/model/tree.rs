@@ -41,6 +41,11 @@ pub trait FileSet {
     fn may_end_in_newline(file: &Self::File) -> bool;
     /// The round whose folder contains it.
     fn round(file: &Self::File) -> Option<RoundNumber>;
+    /// The approximate memory in bytes of contents parsed from `bytes` bytes.
+    fn weight(_content: &Self::Content, bytes: usize) -> u64 {
+        // Records with their texts take about three times the bytes of the file.
+        3 * bytes as u64
+    }
 }
 
 /// What was read: each file with its contents (`None` if it does not parse), and what is wrong with files as files.
@@ -107,9 +112,11 @@ fn read<S: FileSet>(source: &dyn Source, path: &str, file: &S::File, budget: &Bu
         Err(error) if matches!(error.kind(), Kind::Outside | Kind::Damaged) => return Err(error),
         Err(error) => return Ok(Err(Trouble::unreadable(&error, path))),
     };
-    // Records with their texts take about three times the bytes of the file.
-    budget.take(3 * bytes.len() as u64);
-    Ok(S::parse(file, &bytes).map_err(|error| Trouble::of(error, &bytes, S::FORMAT)))
+    let parsed = S::parse(file, &bytes);
+    if let Ok((content, _)) = &parsed {
+        budget.take(S::weight(content, bytes.len()));
+    }
+    Ok(parsed.map_err(|error| Trouble::of(error, &bytes, S::FORMAT)))
 }
 
 /// A file in `rounds/` that does not belong there: of another format, or in a folder that is not a round's or a player's,

@@ -53,10 +53,10 @@ pub struct RecordedImage {
 }
 
 /// The duels that were drawn, in the order of the record.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Drawn {
+#[derive(Debug, Clone, PartialEq)]
+pub struct Drawn<D = RecordedDuel> {
     /// The duels.
-    pub duels: Vec<RecordedDuel>,
+    pub duels: Vec<D>,
     /// How many they were drawn from.
     pub of: usize,
 }
@@ -73,12 +73,18 @@ pub struct Lot {
 }
 
 impl Lot {
-    fn has(self, round: RoundNumber) -> bool {
+    /// Are duels of this round drawn?
+    #[must_use]
+    pub fn has(self, round: RoundNumber) -> bool {
         self.round.is_none_or(|only| only == round)
     }
 
     /// Draws from all these duels; only those that are drawn are copied out of the record.
-    fn draw<T, I: Iterator<Item = T>>(self, all: impl Fn() -> I, record: impl Fn(T) -> Option<RecordedDuel>) -> Drawn {
+    pub(super) fn draw<T, D, I: Iterator<Item = T>>(
+        self,
+        all: impl Fn() -> I,
+        record: impl Fn(T) -> Option<D>,
+    ) -> Drawn<D> {
         let of = all().count();
         let places: Vec<usize> = (0..of).collect();
         let mut drawn = PythonRandom::new(self.seed).sample(&places, self.count);
@@ -132,12 +138,7 @@ impl RecordedDuel {
     #[must_use]
     pub fn compare(&self, left_first: &Penalties, right_first: &Penalties) -> JudgedAgain {
         let (now, _) = by_answers(left_first, right_first);
-        let outcome = match (self.winner, now) {
-            (then, now) if then == now => Comparison::Agrees,
-            (DuelWinner::Draw, _) => Comparison::FromDraw,
-            (_, DuelWinner::Draw) => Comparison::ToDraw,
-            _ => Comparison::Flips,
-        };
+        let outcome = Comparison::of(self.winner, now);
         let new = BothOrders::of(left_first, right_first);
         let difference = self.answers.map(|then| then.furthest(new));
         JudgedAgain { now: Some(now), difference, ..self.without(outcome, "") }
@@ -146,16 +147,35 @@ impl RecordedDuel {
     /// The duel without new answers.
     #[must_use]
     pub fn without(&self, outcome: Comparison, why: &str) -> JudgedAgain {
-        JudgedAgain {
-            round: self.round,
-            file: self.file.clone(),
-            name: self.name.clone(),
-            recorded: self.winner,
-            now: None,
-            outcome,
-            difference: None,
-            detail: cut(why, LONGEST),
+        let recorded = (self.file.clone(), self.name.clone(), self.winner);
+        JudgedAgain::without(self.round, recorded, outcome, why)
+    }
+}
+
+impl Comparison {
+    /// Of a recorded winner with the one by new answers.
+    #[must_use]
+    pub fn of(then: DuelWinner, now: DuelWinner) -> Comparison {
+        match (then, now) {
+            (then, now) if then == now => Comparison::Agrees,
+            (DuelWinner::Draw, _) => Comparison::FromDraw,
+            (_, DuelWinner::Draw) => Comparison::ToDraw,
+            _ => Comparison::Flips,
         }
+    }
+}
+
+impl JudgedAgain {
+    /// A duel without new answers: its report, its name and its winner by the record, and why.
+    #[must_use]
+    pub fn without(
+        round: RoundNumber,
+        (file, name, recorded): (String, PromptStem, DuelWinner),
+        outcome: Comparison,
+        why: &str,
+    ) -> JudgedAgain {
+        let detail = cut(why, LONGEST);
+        JudgedAgain { round, file, name, recorded, now: None, outcome, difference: None, detail }
     }
 }
 

@@ -1,18 +1,23 @@
 //! A duel on its way: what is known of it, and what it still waits for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{DuelOf, Side};
 use crate::base::error::{Error, Result};
+use crate::model::answers::{Digest, DuelEvidence, ShownImages, UnjudgedDuel};
 use crate::model::ids::Seed;
-use crate::model::record::Extra;
+use crate::model::penalties::AnswerOrigin;
+use crate::model::record::{Entries, Extra};
 use crate::model::report::DuelWinner;
+use crate::model::threejs::answers::{StageGiven, StagedJudgment};
 use crate::model::threejs::asked::StageAnswer;
+use crate::model::threejs::detail::Told;
 use crate::model::threejs::duels::StagedDuel;
-use crate::model::threejs::view::GRID;
+use crate::model::threejs::view::{GRID, View};
 use crate::rules::threejs::staged::{
-    BestViews, CallId, Decided, GrayMeasure, Known, Look, Next, Picture, SideOf, StageCall, next,
+    BestViews, CallId, Decided, GrayMeasure, Known, Look, Next, Picture, SideOf, StageCall, next, shown_of,
 };
+use crate::world::judge::staged::ShownStage;
 
 /// What was found by a look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +41,8 @@ pub(super) struct DuelInPlay {
     pub(super) of: DuelOf,
     known: Known,
     answers: BTreeMap<CallId, StageAnswer>,
+    /// How each answer was obtained, and the digests of the pictures that were shown.
+    origins: BTreeMap<CallId, (AnswerOrigin, Vec<Option<Digest>>)>,
     asked: BTreeSet<CallId>,
     looked: BTreeSet<Look>,
     decided: Option<Decided>,
@@ -48,6 +55,7 @@ impl DuelInPlay {
             of,
             known: Known { has_views, ..Known::default() },
             answers: BTreeMap::new(),
+            origins: BTreeMap::new(),
             asked: BTreeSet::new(),
             looked: BTreeSet::new(),
             decided: None,
@@ -55,8 +63,10 @@ impl DuelInPlay {
     }
 
     /// Takes an answer.
-    pub(super) fn answer(&mut self, id: CallId, answer: StageAnswer) {
-        self.answers.insert(id, answer);
+    pub(super) fn answer(&mut self, id: CallId, shown: ShownStage) {
+        let ShownStage { answer, images } = shown;
+        self.answers.insert(id, answer.said);
+        self.origins.insert(id, (answer.origin, images));
     }
 
     /// Takes what a look has found.
@@ -96,8 +106,9 @@ impl DuelInPlay {
         self.decided.is_some()
     }
 
-    /// It as it is recorded; skipped if it is not decided.
-    pub(super) fn into_record(self) -> StagedDuel {
+    /// It as it is recorded, with what the judge answered to this question; skipped if it is not decided.
+    pub(super) fn into_record(self, question: Digest) -> (StagedDuel, DuelEvidence<StagedJudgment>) {
+        let evidence = self.evidence(question);
         let (winner, detail) = match self.decided {
             Some(Decided { winner, detail }) => (winner, Some(detail)),
             None => (DuelWinner::Skipped, None),
@@ -106,19 +117,59 @@ impl DuelInPlay {
         let grid = |side: &Side| side.views.as_ref().map(|views| format!("{views}/{GRID}"));
         let (left_png, right_png) = (grid(&left), grid(&right));
         let (left_js, right_js) = (left.js, right.js);
-        StagedDuel { name, prompt, left_js, left_png, right_js, right_png, winner, detail, extra: Extra::default() }
+        let extra = Extra::default();
+        (StagedDuel { name, prompt, left_js, left_png, right_js, right_png, winner, detail, extra }, evidence)
+    }
+
+    fn evidence(&self, question: Digest) -> DuelEvidence<StagedJudgment> {
+        let name = self.of.name.clone();
+        if let Some(Told::Unjudged(reason)) = self.decided.as_ref().map(|decided| decided.detail.told()) {
+            let without_judge = reason.to_owned();
+            return DuelEvidence::Unjudged(UnjudgedDuel { name, without_judge, extra: Extra::default() });
+        }
+        let model = self.origins.values().next().and_then(|(origin, _)| origin.model.clone());
+        let calls = self
+            .answers
+            .iter()
+            .zip(self.origins.values())
+            .map(|((id, said), (origin, _))| (*id, StageGiven::new(said.clone(), origin, model.as_ref())));
+        let calls: Entries<CallId, StageGiven> = calls.collect();
+        let best_views = match self.known.best {
+            Some(BestViews::Of(a, b)) => Some([a, b]),
+            Some(BestViews::None) | None => None,
+        };
+        DuelEvidence::Judged(Box::new(StagedJudgment {
+            name,
+            question,
+            images: self.images(best_views),
+            best_views,
+            gray: self.known.gray,
+            calls,
+            model,
+            extra: Extra::default(),
+        }))
+    }
+
+    /// The digests of what was shown, as far as they are known.
+    fn images(&self, best: Option<[View; 2]>) -> ShownImages {
+        let shown = self.origins.iter().flat_map(|(id, (_, digests))| id.pictures(best).into_iter().zip(digests));
+        let known: HashMap<Picture, Digest> =
+            shown.filter_map(|(picture, digest)| Some((picture, (*digest)?))).collect();
+        let sums: HashMap<(SideOf, String), Digest> =
+            known.iter().filter_map(|(picture, digest)| Some((picture.place()?, *digest))).collect();
+        let calls = || self.origins.keys().copied();
+        let of = |side| shown_of(side, calls(), best, |path| sums.get(&(side, path.to_owned())).copied());
+        let (left, right) = (of(SideOf::A), of(SideOf::B));
+        ShownImages { prompt: known.get(&Picture::Prompt).copied(), left, right, extra: Extra::default() }
     }
 }
 
 impl DuelOf {
     /// The URL of a picture; `None` of a side without views.
     pub(super) fn url(&self, picture: Picture) -> Option<String> {
-        let below = |side: SideOf, path: &str| Some(format!("{}/{path}", self.side(side).views.as_ref()?));
-        match picture {
-            Picture::Prompt => Some(self.prompt.clone()),
-            Picture::White(side, view) => below(side, &view.white()),
-            Picture::Gray(side, view) => below(side, &view.gray()),
-            Picture::Grid(side) => below(side, GRID),
+        match picture.place() {
+            None => Some(self.prompt.clone()),
+            Some((side, path)) => Some(format!("{}/{path}", self.side(side).views.as_ref()?)),
         }
     }
 

@@ -13,14 +13,15 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
 
 use super::duel::{DuelInPlay, Found, Wants};
-use super::{Course, Court, DuelOf, Played, looks};
+use super::{Course, Court, DuelOf, Played, looks, question};
 use crate::base::error::{Error, Kind, Result};
 use crate::base::text::counted;
 use crate::engine::judging::call_queue::{CallQueue, Closing, FailedInARow, sync, work};
 use crate::engine::runs::record::manner;
+use crate::model::answers::{Answers, Digest};
 use crate::model::threejs::duels::StagedDuel;
 use crate::rules::duel::margin;
-use crate::rules::threejs::staged::{CallId, Look, StageCall};
+use crate::rules::threejs::staged::{CallId, Look};
 use crate::ui::{Bar, Ui};
 use crate::world::judge::staged::{ShownStage, StageQuestion};
 use crate::world::stop::Stop;
@@ -253,7 +254,7 @@ impl<'a, K: Key, C: Course<K>> Floor<'a, K, C> {
         }
         if let Some(playing) = self.matches.remove(key) {
             self.finished += 1;
-            self.course.finished(key, played(playing.duels))?;
+            self.course.finished(key, played(playing.duels, self.court.question.digest))?;
         }
         Ok(true)
     }
@@ -269,7 +270,7 @@ impl<'a, K: Key, C: Course<K>> Floor<'a, K, C> {
                 let duel = self.matches.get_mut(&key).and_then(|playing| playing.duels.get_mut(at));
                 let Some(duel) = duel else { return Ok(false) };
                 match outcome {
-                    Outcome::Answered(id, shown) => duel.answer(id, shown.answer.said),
+                    Outcome::Answered(id, shown) => duel.answer(id, *shown),
                     Outcome::Found(found) => duel.found(found),
                 }
                 self.go_on(&key, at)?;
@@ -331,20 +332,11 @@ impl<'a, K: Key, C: Course<K>> Floor<'a, K, C> {
     }
 }
 
-/// A call's question, with the images' addresses.
-fn question(court: &Court, duel: &DuelOf, call: StageCall) -> Result<StageQuestion> {
-    let StageCall { topic, label, view, images, seed, tokens, attempts, form, .. } = call;
-    let urls = images.into_iter().map(|picture| duel.url(picture).map(|url| court.image(url)));
-    let images: Option<Vec<_>> = urls.collect();
-    let images = images.ok_or_else(|| Error::failed(format!("{}: a side without views", duel.name)))?;
-    Ok(StageQuestion { topic, label, view, images, seed, tokens, attempts, form })
-}
-
 /// A whole match.
-fn played(duels: Vec<DuelInPlay>) -> Played {
-    let duels: Vec<StagedDuel> = duels.into_iter().map(DuelInPlay::into_record).collect();
+fn played(duels: Vec<DuelInPlay>, question: Digest) -> Played {
+    let (duels, answers): (Vec<StagedDuel>, Vec<_>) = duels.into_iter().map(|duel| duel.into_record(question)).unzip();
     let score: i64 = duels.iter().map(|duel| duel.winner.points()).sum();
-    Played { score, margin: margin(score, duels.len()), duels }
+    Played { score, margin: margin(score, duels.len()), duels, answers: Answers(answers) }
 }
 
 #[cfg(test)]

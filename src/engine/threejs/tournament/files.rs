@@ -14,7 +14,7 @@ use crate::model::threejs::file::{ThreejsFile, ThreejsRoundFile};
 use crate::rules::Plan;
 use crate::rules::threejs::audit_duels::AuditDuel;
 use crate::rules::threejs::course::Unit;
-use crate::rules::threejs::results::{report_file, report_line};
+use crate::rules::threejs::results::{answers_file, report_file, report_line};
 use crate::ui::Report;
 
 /// Commits the results that have been written, by this run or by one that was killed.
@@ -59,10 +59,14 @@ fn uncommitted(context: &Context<'_>, table: &Table) -> Result<(Vec<FilePath>, V
         }
     }
     let (mut files, mut lines) = (Vec::new(), Vec::new());
+    if table.files.question.get().is_some() && read(&of(ThreejsRoundFile::Question))?.is_none() {
+        files.push(FilePath::from(of(ThreejsRoundFile::Question)));
+    }
     for unit in &units {
-        let file = report_file(round, unit);
-        // A match that was not played has none.
+        let (file, answers) = (report_file(round, unit), answers_file(round, unit));
+        // A match that was not played has none, and reports of older versions have no answers.
         if context.store.read_file(&file)?.is_some() {
+            files.extend(context.store.read_file(&answers)?.map(|_| FilePath::from(answers)));
             files.push(FilePath::from(file));
             lines.push(report_line(unit));
         }

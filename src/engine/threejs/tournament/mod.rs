@@ -3,8 +3,6 @@
 mod files;
 mod table;
 
-use std::collections::HashMap;
-
 use serde_json::{Value, json};
 
 use self::files::commit;
@@ -17,7 +15,6 @@ use crate::engine::judging::session::Calls;
 use crate::engine::runs::limits::limit_calls;
 use crate::engine::threejs::judging::{Court, play};
 use crate::engine::threejs::standing::ThreejsStanding;
-use crate::model::answers::Digest;
 use crate::model::ids::Player;
 use crate::model::stage::Stage;
 use crate::model::threejs::file::{ThreejsFile, ThreejsRoundFile};
@@ -60,12 +57,12 @@ pub(crate) fn duel(
         return foresee(context, &mut table, report);
     }
     limit_calls(context, round)?;
-    let court = Court::open(context, calls, table.seed, sums(&table.files))?;
+    let court = Court::open(context, calls, (round, table.seed), &table.files)?;
     // What has changed since the last run: reports, readings of sources.
     let plan = follow(&table.terms, &mut table.files).map_err(Error::failed)?;
     context.write(&plan, report)?;
     commit(context, &table, report)?;
-    let played = play(context.ui, &context.stop, &court, &mut table.course(context, report));
+    let played = play(context.ui, &context.stop, &court, &mut table.course(context, &court.question, report));
     conclude(context, &table, played, report)
 }
 
@@ -77,35 +74,6 @@ fn has_baseline(standing: &ThreejsStanding) -> Result<()> {
     }
     let waits = Error::not_due("duel waits: the leader's modules are not all there yet");
     Err(waits.hint("`gen404 baseline` makes them"))
-}
-
-/// The recorded SHA-256 of stored files, by URL.
-fn sums(files: &ThreejsRound) -> HashMap<String, Digest> {
-    let mut sums = HashMap::new();
-    for own in files.players.values() {
-        let Some(recorded) = own.sums.get() else { continue };
-        // A URL ends in the path below the player's folder.
-        let folders = own.submitted.get().into_iter().chain(own.generated.values().filter_map(|slot| slot.get()));
-        for module in folders.flat_map(|modules| modules.values()) {
-            let Some((views, folder)) = module.views.as_deref().and_then(|views| Some((views, below(views)?))) else {
-                continue;
-            };
-            for (path, sum) in
-                recorded.0.range(format!("{folder}/")..).take_while(|(path, _)| path.starts_with(&format!("{folder}/")))
-            {
-                if let (Some(rest), Ok(sum)) = (path.strip_prefix(folder), sum.parse()) {
-                    sums.insert(format!("{views}{rest}"), sum);
-                }
-            }
-        }
-    }
-    sums
-}
-
-/// The last two parts of a URL: `submitted/{stem}`.
-fn below(views: &str) -> Option<&str> {
-    let at = views.rmatch_indices('/').nth(1)?.0;
-    views.get(at + 1..)
 }
 
 /// Shows what would be played now with its files, or what it waits for. No judge is asked.

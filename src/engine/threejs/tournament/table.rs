@@ -10,11 +10,11 @@ use crate::engine::threejs::standing::ThreejsStanding;
 use crate::model::ids::Seed;
 use crate::model::prompts::PromptList;
 use crate::model::stage::CompetitionState;
-use crate::model::threejs::file::{ThreejsFile, ThreejsRoundFile};
+use crate::model::threejs::file::{RoundWords, ThreejsFile, ThreejsRoundFile};
 use crate::model::threejs::programs::ThreejsLeaders;
 use crate::model::threejs::snapshot::ThreejsRound;
 use crate::rules::threejs::course::{Next, Unit};
-use crate::rules::threejs::results::{Outcome, Terms, record};
+use crate::rules::threejs::results::{Outcome, Reported, Terms, record};
 use crate::rules::threejs::sides::{in_order, module_of, sides, walks_over};
 use crate::ui::Report;
 
@@ -48,9 +48,14 @@ impl Table {
         context.store.need(&ThreejsFile::Leader)
     }
 
-    /// The course of its matches, for the judge.
-    pub(super) fn course<'t, 'c>(&'t mut self, context: &'t Context<'c>, report: &'t mut Report) -> InPlay<'t, 'c> {
-        InPlay { table: self, context, report }
+    /// The course of its matches, for the judge who is asked this.
+    pub(super) fn course<'t, 'c>(
+        &'t mut self,
+        context: &'t Context<'c>,
+        question: &'t RoundWords,
+        report: &'t mut Report,
+    ) -> InPlay<'t, 'c> {
+        InPlay { table: self, context, question, report }
     }
 
     fn next(&self) -> Result<Next> {
@@ -76,6 +81,7 @@ impl Table {
 pub(super) struct InPlay<'t, 'c> {
     table: &'t mut Table,
     context: &'t Context<'c>,
+    question: &'t RoundWords,
     report: &'t mut Report,
 }
 
@@ -88,7 +94,8 @@ impl InPlay<'_, '_> {
             let Some(unit) = turn.first() else { return Ok(next) };
             let Some(outcome) = self.table.outcome(unit)? else { return Ok(next) };
             let requests = self.table.files.require_audit.get().cloned();
-            let plan = record(&self.table.terms, &mut self.table.files, unit, &outcome).map_err(Error::failed)?;
+            let table = &mut *self.table;
+            let plan = record(&table.terms, &mut table.files, unit, &outcome, self.question).map_err(Error::failed)?;
             self.context.write(&plan, self.report)?;
             plan.says.iter().for_each(|line| self.context.ui.status(line));
             if self.table.files.require_audit.get().cloned() != requests {
@@ -124,8 +131,9 @@ impl Course<Unit> for InPlay<'_, '_> {
     }
 
     fn finished(&mut self, unit: &Unit, played: Played) -> Result<()> {
-        let Played { score, margin, duels, .. } = played;
-        self.table.complete.insert(unit.clone(), Outcome { margin, report: Some((score, duels)) });
+        let Played { score, margin, duels, answers } = played;
+        let report = Some(Reported { score, duels, answers });
+        self.table.complete.insert(unit.clone(), Outcome { margin, report });
         self.record().map(drop)
     }
 }

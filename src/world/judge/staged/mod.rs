@@ -81,6 +81,40 @@ impl StageJudge {
     /// # Errors
     /// No valid answer after all attempts. A form that decides nothing may stay without one, unless the endpoint fails.
     pub fn ask(&self, question: &StageQuestion, images: &[String]) -> Result<Answer<StageAnswer>> {
+        let form = &question.form;
+        let answered =
+            self.with_chat(question, images, |chat| self.endpoint.ask(chat, &|raw, hide| read(form, &raw, hide)));
+        match (answered, form.without_answer()) {
+            (Err(error), Some(said)) if is_unusable(&error) => {
+                let origin = AnswerOrigin { attempts: Some(question.attempts), ..AnswerOrigin::default() };
+                Ok(Answer { raw: text_of(&said), said, origin })
+            }
+            (answered, _) => answered,
+        }
+    }
+
+    /// One attempt at a question; also returns the tokens that it took, if the server says so.
+    pub(super) fn ask_once(
+        &self,
+        question: &StageQuestion,
+        images: &[String],
+    ) -> Result<(Answer<StageAnswer>, Option<u64>)> {
+        let form = &question.form;
+        self.with_chat(question, images, |chat| self.endpoint.ask_once(chat, &|raw, hide| read(form, &raw, hide)))
+    }
+
+    /// Where it is asked.
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Words a question.
+    fn with_chat<T>(
+        &self,
+        question: &StageQuestion,
+        images: &[String],
+        ask: impl FnOnce(&Chat<'_>) -> Result<T>,
+    ) -> Result<T> {
         let CallWords { captions, task } = self.words.of(question.topic, question.view, &question.form);
         if captions.len() != images.len() {
             let (have, need) = (images.len(), captions.len());
@@ -91,23 +125,14 @@ impl StageJudge {
             content.extend([Part::Text(caption), Part::Image(image)]);
         }
         content.push(Part::Text(&task));
-        let chat = Chat {
+        ask(&Chat {
             system: &self.words.system,
             content,
             schema: (format!("{}-response", question.label), schema::of(&question.form)),
             seed: question.seed,
             tokens: Some(question.tokens),
             again: Again::Varied(question.attempts),
-        };
-        let form = &question.form;
-        let answered = self.endpoint.ask(&chat, &|raw, hide| read(form, &raw, hide));
-        match (answered, form.without_answer()) {
-            (Err(error), Some(said)) if is_unusable(&error) => {
-                let origin = AnswerOrigin { attempts: Some(question.attempts), ..AnswerOrigin::default() };
-                Ok(Answer { raw: text_of(&said), said, origin })
-            }
-            (answered, _) => answered,
-        }
+        })
     }
 }
 
@@ -169,6 +194,14 @@ impl StageBench {
             self.judge.ask(question, &urls)
         })?;
         Ok(ShownStage { answer, images: digests })
+    }
+
+    /// The kept answer to a question, if there is one: images count as they are given, and nothing is fetched.
+    #[must_use]
+    pub fn kept(&self, question: &StageQuestion) -> Option<StageAnswer> {
+        let digests: Vec<Option<Digest>> = question.images.iter().map(|image| image.sha256).collect();
+        let kept = self.journal.kept(&self.key(question, &digests))?;
+        question.form.recall(&kept).ok()
     }
 
     /// The key of the answer: everything that it depends on. An image whose checksum is known is identified by it,

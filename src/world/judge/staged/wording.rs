@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::base::error::{Context as _, Error, Kind, Result, plainly};
 use crate::base::files;
 use crate::model::threejs::words::StageWords;
+use crate::world::judge::question::IGNORED;
 
 const OWN: &str = include_str!("words.toml");
 
@@ -28,7 +29,11 @@ pub(in crate::world::judge) fn load(file: Option<&Path>) -> Result<StageWords> {
 }
 
 fn parse(text: &str) -> std::result::Result<StageWords, String> {
-    let words: StageWords = toml::from_str(text).map_err(|error| plainly(&error.message().replace('\n', " ")))?;
+    let wrong = |error: toml::de::Error| plainly(&error.message().replace('\n', " "));
+    let mut keys: toml::Table = toml::from_str(text).map_err(wrong)?;
+    // Of a round's question.toml: the settings name the model.
+    IGNORED.iter().for_each(|key| drop(keys.remove(*key)));
+    let words: StageWords = keys.try_into().map_err(wrong)?;
     words.check().map_err(|why| why.to_string())?;
     Ok(words)
 }
@@ -68,5 +73,7 @@ mod tests {
         assert!(parse(&OWN.replace("version = 1", "version = 2")).unwrap_err().contains("version is 2"));
         assert!(parse(&OWN.replace("{features}", "")).unwrap_err().contains("tasks.verify"));
         assert!(parse(&OWN.replace("[tasks]", "[tasks]\nmore = ''")).unwrap_err().contains("more"));
+        assert!(parse(&format!("models = 'm'\n{OWN}")).unwrap_err().contains("models"));
+        assert!(parse(&format!("model = 'm'\nimages = 'urls'\n{OWN}")).is_ok(), "a round's question.toml");
     }
 }

@@ -145,8 +145,8 @@ pub struct IssuesAnswer {
     pub issues: Option<String>,
 }
 
-/// An answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// An answer. Its form is known by its keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum StageAnswer {
     /// To [`Form::Penalties`].

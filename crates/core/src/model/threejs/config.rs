@@ -12,6 +12,9 @@ use crate::model::record::{ParseError, parse_json, record};
 /// How often a winner's program is run again by default.
 pub const AUDIT_REPEATS: u32 = 3;
 
+/// How often it may be run again.
+pub const REPEATS: std::ops::RangeInclusive<u32> = 1..=1000;
+
 record! {
     /// What config.json says beyond the settings of a competition of meshes.
     pub struct More {
@@ -56,7 +59,7 @@ impl RepoFile for ThreejsConfig {
             return Err(ParseError::whole(mistakes.join("; ")));
         }
         let audit_repeats = parse_json::<More>(bytes)?.audit_repeats.unwrap_or(AUDIT_REPEATS);
-        if !(1..=1000).contains(&audit_repeats) {
+        if !REPEATS.contains(&audit_repeats) {
             return Err(ParseError::whole(format!(
                 "audit_repeats is {audit_repeats}: a number from 1 to 1000 is needed"
             )));

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::answers::StagedAnswers;
 use super::audit_matrix::AuditMatrix;
 use super::audits::{DuelAuditRequests, DuelAuditVerdicts, VerificationAudits};
 use super::config::ThreejsConfig;
@@ -10,11 +11,13 @@ use super::outputs::Modules;
 use super::pod_stats::PodRuns;
 use super::programs::{ThreejsBuilds, ThreejsLeaders, ThreejsSubmissions, ThreejsWinner};
 use super::reports::GenerationReports;
+use super::words::StageWords;
 use crate::model::bounds::{self, Bounds};
 use crate::model::file::{FileIn, Layout, Named, RepoFile, read};
 use crate::model::format::Format;
 use crate::model::matrix::Matrix;
 use crate::model::prompts::PromptList;
+use crate::model::question::QuestionFile;
 use crate::model::record::ParseError;
 use crate::model::refusals::Refusals;
 use crate::model::schedule::Schedule;
@@ -39,6 +42,8 @@ pub enum ThreejsRoundFile {
     Prompts,
     /// `builds.json`
     Builds,
+    /// `question.toml`: ours, as for meshes
+    Question,
     /// `matches_matrix.csv`
     Matrix,
     /// `audit_matrix.csv`
@@ -59,12 +64,13 @@ pub enum ThreejsRoundFile {
 
 impl ThreejsRoundFile {
     /// Every file of a round's folder.
-    pub const ALL: [ThreejsRoundFile; 13] = [
+    pub const ALL: [ThreejsRoundFile; 14] = [
         ThreejsRoundFile::Schedule,
         ThreejsRoundFile::Submissions,
         ThreejsRoundFile::Seed,
         ThreejsRoundFile::Prompts,
         ThreejsRoundFile::Builds,
+        ThreejsRoundFile::Question,
         ThreejsRoundFile::Matrix,
         ThreejsRoundFile::AuditMatrix,
         ThreejsRoundFile::RequireAudit,
@@ -84,6 +90,7 @@ impl ThreejsRoundFile {
             ThreejsRoundFile::Seed => "seed.json",
             ThreejsRoundFile::Prompts => "prompts.txt",
             ThreejsRoundFile::Builds => "builds.json",
+            ThreejsRoundFile::Question => "question.toml",
             ThreejsRoundFile::Matrix => "matches_matrix.csv",
             ThreejsRoundFile::AuditMatrix => "audit_matrix.csv",
             ThreejsRoundFile::RequireAudit => "require_audit.json",
@@ -113,6 +120,25 @@ pub enum ThreejsPlayerFile {
     Duels(String),
     /// `audit_<left>_<run>.json`, or `audit_<left>.json` before there were several runs, by its full name
     Audit(String),
+    /// `answers_<left>.jsonl`, `answers_audit_<left>_<run>.jsonl`: ours, as for meshes, by its full name
+    Answers(String),
+}
+
+/// The name of the answers beside a match report of this name: `answers_X.jsonl` beside `duels_X.json`,
+/// `answers_audit_X.jsonl` beside `audit_X.json`.
+#[must_use]
+pub fn answers_name(report: &str) -> String {
+    let stem = report.strip_suffix(".json").unwrap_or(report);
+    format!("answers_{}.jsonl", stem.strip_prefix("duels_").unwrap_or(stem))
+}
+
+/// The name of the match report beside answers of this name; `None` for another file.
+#[must_use]
+pub fn report_of(answers: &str) -> Option<String> {
+    let of = answers.strip_prefix("answers_")?.strip_suffix(".jsonl")?;
+    let report = if of.starts_with("audit_") { format!("{of}.json") } else { format!("duels_{of}.json") };
+    let stem = report.strip_suffix(".json")?;
+    (is_named(stem, "duels_") || is_named(stem, "audit_")).then_some(report)
 }
 
 impl Named for ThreejsRoundFile {
@@ -133,13 +159,18 @@ impl Named for ThreejsPlayerFile {
             ThreejsPlayerFile::PodStats => "pod_stats.json".into(),
             ThreejsPlayerFile::Refusals => "refusals.json".into(),
             ThreejsPlayerFile::Sums => "SHA256SUMS".into(),
-            ThreejsPlayerFile::Duels(name) | ThreejsPlayerFile::Audit(name) => name.into(),
+            ThreejsPlayerFile::Duels(name) | ThreejsPlayerFile::Audit(name) | ThreejsPlayerFile::Answers(name) => {
+                name.into()
+            }
         }
     }
 
     fn named(name: &str) -> Option<Self> {
         if name == "SHA256SUMS" {
             return Some(ThreejsPlayerFile::Sums);
+        }
+        if report_of(name).is_some() {
+            return Some(ThreejsPlayerFile::Answers(name.to_owned()));
         }
         let stem = name.strip_suffix(".json")?;
         match stem {
@@ -181,6 +212,7 @@ impl ThreejsFile {
             ThreejsFile::Round(_, file) => match file {
                 ThreejsRoundFile::Schedule | ThreejsRoundFile::Seed | ThreejsRoundFile::Winner => bounds::ONE_OBJECT,
                 ThreejsRoundFile::Prompts => bounds::PROMPT_LINES,
+                ThreejsRoundFile::Question => bounds::QUESTION,
                 ThreejsRoundFile::Matrix | ThreejsRoundFile::AuditMatrix => bounds::MATRIX,
                 _ => bounds::MINER_ENTRIES,
             },
@@ -191,6 +223,7 @@ impl ThreejsFile {
                 }
                 ThreejsPlayerFile::Sums => bounds::SUMS,
                 ThreejsPlayerFile::Duels(_) | ThreejsPlayerFile::Audit(_) => bounds::DUELS,
+                ThreejsPlayerFile::Answers(_) => bounds::STAGED_ANSWERS,
             },
         }
     }
@@ -215,6 +248,8 @@ pub enum ThreejsContent {
     Seed(SeedFile),
     /// `builds.json`
     Builds(ThreejsBuilds),
+    /// `question.toml`
+    Question(Box<RoundWords>),
     /// `matches_matrix.csv`
     Matrix(Matrix),
     /// `audit_matrix.csv`
@@ -241,7 +276,12 @@ pub enum ThreejsContent {
     Sums(Sums),
     /// `duels_*.json`, `audit_*.json`
     Duels(StagedMatch),
+    /// `answers_*.jsonl`, without the words that nothing follows from
+    Answers(StagedAnswers),
 }
+
+/// `question.toml` of a judge that works in stages.
+pub type RoundWords = QuestionFile<StageWords>;
 
 impl ThreejsContent {
     /// Parses the bytes of a file of `kind`, and compares them with rewriting it.
@@ -262,6 +302,9 @@ impl ThreejsContent {
                 ThreejsPlayerFile::Refusals => by(bytes, ThreejsContent::Refusals),
                 ThreejsPlayerFile::Sums => by(bytes, ThreejsContent::Sums),
                 ThreejsPlayerFile::Duels(_) | ThreejsPlayerFile::Audit(_) => by(bytes, ThreejsContent::Duels),
+                ThreejsPlayerFile::Answers(_) => {
+                    by(bytes, |answers: StagedAnswers| ThreejsContent::Answers(answers.without_words()))
+                }
             },
         }
     }
@@ -273,6 +316,9 @@ impl ThreejsContent {
             ThreejsRoundFile::Seed => by(bytes, ThreejsContent::Seed),
             ThreejsRoundFile::Prompts => by(bytes, ThreejsContent::Prompts),
             ThreejsRoundFile::Builds => by(bytes, ThreejsContent::Builds),
+            ThreejsRoundFile::Question => {
+                by(bytes, |question: RoundWords| ThreejsContent::Question(Box::new(question)))
+            }
             ThreejsRoundFile::Matrix => by(bytes, ThreejsContent::Matrix),
             ThreejsRoundFile::AuditMatrix => by(bytes, ThreejsContent::AuditMatrix),
             ThreejsRoundFile::RequireAudit => by(bytes, ThreejsContent::RequireAudit),
@@ -281,6 +327,17 @@ impl ThreejsContent {
             ThreejsRoundFile::VerificationAudits => by(bytes, ThreejsContent::VerificationAudits),
             ThreejsRoundFile::SourceAudit => by(bytes, ThreejsContent::SourceAudit),
             ThreejsRoundFile::Winner => by(bytes, ThreejsContent::Winner),
+        }
+    }
+}
+
+impl ThreejsContent {
+    /// The approximate memory in bytes of contents parsed from `bytes` bytes.
+    pub(crate) fn weight(&self, bytes: usize) -> u64 {
+        match self {
+            ThreejsContent::Answers(answers) => answers.weight(),
+            // Records with their texts take about three times the bytes of the file.
+            _ => 3 * bytes as u64,
         }
     }
 }
@@ -299,7 +356,10 @@ mod tests {
         let names =
             ["submitted", "generated", "generated_12", "pod_stats", "refusals", "duels_leader", "duels_submitted"];
         let audits = ["audit_submitted", "audit_leader_3", "audit_5GrwvaEF5z_1"];
+        let answers =
+            ["answers_leader", "answers_audit_submitted_2"].map(|name| format!("rounds/3/{hotkey}/{name}.jsonl"));
         let player = names.into_iter().chain(audits).map(|name| format!("rounds/3/{hotkey}/{name}.json"));
+        let player = player.chain(answers);
         let round = ThreejsRoundFile::ALL.map(|file| format!("rounds/3/{}", file.name()));
         let own = ["config.json", "state.json", "leader.json", "prompts.txt"].map(str::to_owned);
         for path in player.chain(round).chain(own) {
@@ -307,6 +367,21 @@ mod tests {
         }
         for other in ["generated_0", "generated_01", "generated_x", "generations", "duels_", "duels_leader.truncated"] {
             assert_eq!(ThreejsFile::of_path(&format!("rounds/3/leader/{other}.json")), None, "{other}");
+        }
+        for other in ["answers_", "answers_audit_", "answers_a.b", "answers_x.json"] {
+            assert_eq!(ThreejsFile::of_path(&format!("rounds/3/leader/{other}.jsonl")), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_report_and_its_answers_lead_to_each_other() {
+        for (report, answers) in [
+            ("duels_5GrwvaEF5z.json", "answers_5GrwvaEF5z.jsonl"),
+            ("duels_leader.json", "answers_leader.jsonl"),
+            ("audit_submitted_3.json", "answers_audit_submitted_3.jsonl"),
+            ("audit_5GrwvaEF5z_1.json", "answers_audit_5GrwvaEF5z_1.jsonl"),
+        ] {
+            assert_eq!((answers_name(report).as_str(), report_of(answers).as_deref()), (answers, Some(report)));
         }
     }
 

@@ -11,9 +11,11 @@
 //! `state.json`, `schedule.json`, `seed.json`, `prompts.txt`, `matches_matrix.csv` and `source_audit.json` are as in a
 //! competition of meshes.
 
+pub mod answers;
 pub mod asked;
 pub mod audit_matrix;
 pub mod audits;
+pub mod calls;
 pub mod config;
 pub mod detail;
 pub mod duels;

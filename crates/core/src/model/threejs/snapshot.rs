@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use super::answers::StagedAnswers;
 use super::audit_matrix::AuditMatrix;
 use super::audits::{DuelAuditRequests, DuelAuditVerdicts, VerificationAudits};
 use super::config::ThreejsConfig;
 use super::duels::StagedMatch;
-use super::file::{ThreejsContent as Content, ThreejsFile, ThreejsPlayerFile, ThreejsRoundFile};
+use super::file::{
+    RoundWords, ThreejsContent as Content, ThreejsFile, ThreejsPlayerFile, ThreejsRoundFile, answers_name,
+};
 use super::outputs::Modules;
 use super::pod_stats::PodRuns;
 use super::programs::{ThreejsBuilds, ThreejsLeaders, ThreejsSubmissions, ThreejsWinner};
@@ -51,6 +54,9 @@ impl FileSet for ThreejsFiles {
     fn round(file: &ThreejsFile) -> Option<RoundNumber> {
         file.round()
     }
+    fn weight(content: &Content, bytes: usize) -> u64 {
+        content.weight(bytes)
+    }
 }
 
 /// What a player's folder holds.
@@ -70,6 +76,8 @@ pub struct ThreejsPlayer {
     pub duels: BTreeMap<String, Slot<StagedMatch>>,
     /// `audit_*.json` by file name
     pub audits: BTreeMap<String, Slot<StagedMatch>>,
+    /// `answers_*.jsonl` by file name
+    pub answers: BTreeMap<String, Slot<StagedAnswers>>,
 }
 
 /// What a round's folder holds.
@@ -85,6 +93,8 @@ pub struct ThreejsRound {
     pub prompts: Slot<PromptList>,
     /// `builds.json`
     pub builds: Slot<ThreejsBuilds>,
+    /// `question.toml`
+    pub question: Slot<Box<RoundWords>>,
     /// `matches_matrix.csv`
     pub matrix: Slot<Matrix>,
     /// `audit_matrix.csv`
@@ -152,8 +162,8 @@ impl ThreejsSnapshot {
 }
 
 impl ThreejsRound {
-    /// The broken files among those that decide a round: the single list of what must be intact. `pod_stats.json` and
-    /// `refusals.json` are not on it, because nothing depends on them.
+    /// The broken files among those that decide a round: the single list of what must be intact. `pod_stats.json`,
+    /// `refusals.json` and the judge's answers are not on it, because nothing depends on them.
     #[must_use]
     pub fn broken(&self, round: RoundNumber) -> Vec<ThreejsFile> {
         fn broken<T>(slot: &Slot<T>) -> bool {
@@ -165,6 +175,7 @@ impl ThreejsRound {
             (ThreejsRoundFile::Seed, broken(&self.seed)),
             (ThreejsRoundFile::Prompts, broken(&self.prompts)),
             (ThreejsRoundFile::Builds, broken(&self.builds)),
+            (ThreejsRoundFile::Question, broken(&self.question)),
             (ThreejsRoundFile::Matrix, broken(&self.matrix)),
             (ThreejsRoundFile::AuditMatrix, broken(&self.audit_matrix)),
             (ThreejsRoundFile::RequireAudit, broken(&self.require_audit)),
@@ -196,6 +207,7 @@ impl ThreejsRound {
             ThreejsRoundFile::Seed => put!(self.seed, content, Content::Seed),
             ThreejsRoundFile::Prompts => put!(self.prompts, content, Content::Prompts),
             ThreejsRoundFile::Builds => put!(self.builds, content, Content::Builds),
+            ThreejsRoundFile::Question => put!(self.question, content, Content::Question),
             ThreejsRoundFile::Matrix => put!(self.matrix, content, Content::Matrix),
             ThreejsRoundFile::AuditMatrix => put!(self.audit_matrix, content, Content::AuditMatrix),
             ThreejsRoundFile::RequireAudit => put!(self.require_audit, content, Content::RequireAudit),
@@ -211,6 +223,23 @@ impl ThreejsRound {
 }
 
 impl ThreejsPlayer {
+    /// All match reports by file name, those of audit duels included.
+    pub fn reports(&self) -> impl Iterator<Item = (&String, &Slot<StagedMatch>)> {
+        self.duels.iter().chain(&self.audits)
+    }
+
+    /// The report of this name.
+    #[must_use]
+    pub fn report(&self, name: &str) -> Option<&Slot<StagedMatch>> {
+        self.duels.get(name).or_else(|| self.audits.get(name))
+    }
+
+    /// The answers file beside the report of this name.
+    #[must_use]
+    pub fn answers_beside(&self, report: &str) -> &Slot<StagedAnswers> {
+        self.answers.get(&answers_name(report)).unwrap_or(&Slot::Missing)
+    }
+
     fn place(&mut self, file: ThreejsPlayerFile, content: Option<Content>) {
         match file {
             ThreejsPlayerFile::Submitted => put!(self.submitted, content, Content::Modules),
@@ -231,6 +260,11 @@ impl ThreejsPlayer {
                 let slot;
                 put!(slot, content, Content::Duels);
                 self.audits.insert(name, slot);
+            }
+            ThreejsPlayerFile::Answers(name) => {
+                let slot;
+                put!(slot, content, Content::Answers);
+                self.answers.insert(name, slot);
             }
         }
     }

@@ -1,7 +1,10 @@
 //! The views of a model: where they are seen from, and where they are stored.
 
+use serde::{Deserialize, Serialize};
+
 /// Where a model is seen from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum View {
     /// From the front, a little to the left.
     FrontLeft,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::asked::{Form, Topic};
 use super::view::View;
+use crate::model::question::Words;
 
 /// The version of the keys below.
 pub const VERSION: u32 = 1;
@@ -155,6 +156,41 @@ impl StageWords {
     }
 }
 
+impl Words for StageWords {
+    fn parts(&self) -> Vec<(&'static str, &str)> {
+        let StageWords { captions, views, tasks, .. } = self;
+        vec![
+            ("system", &self.system),
+            ("captions.prompt", &captions.prompt),
+            ("captions.first", &captions.first),
+            ("captions.second", &captions.second),
+            ("captions.model", &captions.model),
+            ("captions.front", &captions.front),
+            ("captions.view", &captions.view),
+            ("views.front_left", &views.front_left),
+            ("views.front_right", &views.front_right),
+            ("views.front_below", &views.front_below),
+            ("views.front_above", &views.front_above),
+            ("views.right", &views.right),
+            ("views.back", &views.back),
+            ("views.left", &views.left),
+            ("views.top_down", &views.top_down),
+            ("tasks.prompt_match", &tasks.prompt_match),
+            ("tasks.best_view", &tasks.best_view),
+            ("tasks.artifacts", &tasks.artifacts),
+            ("tasks.decompose", &tasks.decompose),
+            ("tasks.verify", &tasks.verify),
+            ("tasks.gray", &tasks.gray),
+            ("tasks.guard", &tasks.guard),
+            ("tasks.explain", &tasks.explain),
+        ]
+    }
+
+    fn check(&self) -> Result<(), String> {
+        StageWords::check(self).map_err(|why| why.to_string())
+    }
+}
+
 impl ViewWords {
     fn of(&self, view: View) -> &str {
         match view {
@@ -167,5 +203,47 @@ impl ViewWords {
             View::Left => &self.left,
             View::TopDown => &self.top_down,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::file::{Layout, RepoFile as _, read};
+    use crate::model::format::Format;
+    use crate::model::question::{Asked, ImageForm, QuestionFile};
+
+    fn asked() -> Asked<StageWords> {
+        let words = toml::from_str(include_str!("../../../../../src/world/judge/staged/words.toml")).unwrap();
+        Asked { model: "m".to_owned(), temperature: Some(0.0), images: ImageForm::Urls, question: words }
+    }
+
+    #[test]
+    fn a_rounds_question_is_written_as_it_was_read() {
+        let file = QuestionFile::new(asked());
+        let (read, layout) = read::<QuestionFile<StageWords>>(Format::Threejs, &file.to_bytes()).unwrap();
+        assert_eq!((&read, layout), (&file, Layout::Exact));
+        let text = String::from_utf8(file.to_bytes()).unwrap();
+        let keys =
+            ["\nmodel = ", "\ntemperature = ", "\nversion = 1\n", "\n[captions]\n", "\n[views]\n", "\n[tasks]\n"];
+        let places: Vec<_> =
+            keys.iter().map(|key| text.find(key).unwrap_or_else(|| panic!("{key} in {text}"))).collect();
+        assert!(places.is_sorted(), "{text}");
+        // A question without the place for the view cannot be asked.
+        let reason =
+            |text: &str| <QuestionFile<StageWords>>::parse(Format::Threejs, text.as_bytes()).unwrap_err().to_string();
+        assert!(reason(&text.replace("{view}", "")).contains("tasks.prompt_match"));
+        assert!(reason(&text.replace("[views]", "[sights]")).contains("views"));
+    }
+
+    #[test]
+    fn each_word_counts() {
+        let ours = asked();
+        assert_eq!(ours.question.parts().len(), 23);
+        assert!(ours.question.parts().iter().all(|(_, words)| !words.is_empty()));
+        let mut other = asked();
+        other.question.views.top_down.push('!');
+        other.question.tasks.guard.push('!');
+        assert_eq!(ours.differing(&other), ["views.top_down", "tasks.guard"]);
     }
 }

@@ -4,6 +4,9 @@ use serde::Serialize;
 
 use crate::model::answers::{GivenAnswer, JudgedDuel};
 use crate::model::penalties::Penalties;
+use crate::model::threejs::answers::StagedJudgment;
+use crate::model::threejs::calls::{CallId, Order};
+use crate::model::threejs::view::View;
 use crate::rules::duel::DRAW_WITHIN;
 
 /// A mean preference for a place of at least this many points is a warning: half of what parts a draw from a win. Both
@@ -37,6 +40,15 @@ impl From<&JudgedDuel> for BothOrders {
 }
 
 impl BothOrders {
+    /// Of the angles of a first stage.
+    pub fn of_first_stage(duel: &StagedJudgment) -> impl Iterator<Item = BothOrders> {
+        View::FRONT.into_iter().filter_map(|view| {
+            let [left_first, right_first] =
+                Order::BOTH.map(|order| duel.calls.get(&CallId::PromptMatch(view, order))?.penalties());
+            Some(BothOrders { left_first: left_first?, right_first: right_first? })
+        })
+    }
+
     /// Of two answers.
     #[must_use]
     pub fn of(left_first: &Penalties, right_first: &Penalties) -> BothOrders {

@@ -11,6 +11,7 @@ use crate::model::report::{Duel, DuelWinner};
 use crate::model::snapshot::Snapshot;
 use crate::model::splat::duels::SplatDuel;
 use crate::model::splat::snapshot::SplatSnapshot;
+use crate::model::threejs::answers::StagedAnswers;
 use crate::model::threejs::audit_matrix::Opponent;
 use crate::model::threejs::detail::{Stage1, Told};
 use crate::model::threejs::duels::{StagedDuel, StagedMatch};
@@ -200,13 +201,18 @@ pub fn of_threejs(snapshot: &ThreejsSnapshot, rules: &InForce, only: Option<Roun
                     right: player.to_string(),
                     duels: report.duels.iter().map(|duel| (duel.winner, stage1(duel).is_some())).collect(),
                     orders: angles_of(report),
-                    answers: Vec::new(),
+                    answers: first_stages(own.answers_beside(name).get()),
                     win_margin: win_margin(rules, *round),
                 });
             }
         }
     }
     matches
+}
+
+/// The angles of the first stages, where the answers are recorded.
+fn first_stages(answers: Option<&StagedAnswers>) -> Vec<BothOrders> {
+    answers.into_iter().flat_map(|of| of.judged().flat_map(BothOrders::of_first_stage)).collect()
 }
 
 /// Did a judge decide this duel?

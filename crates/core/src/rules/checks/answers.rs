@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::{Claim, Sink, VerifyFacts};
+use super::{Claim, Reported, Sink, VerifyFacts};
 use crate::base::text::counted;
 use crate::model::answers::{Answers, Digest, DuelEvidence, GivenAnswer, JudgedDuel};
 use crate::model::file::{FileKind, PlayerFile, RoundFile, answers_name, report_of};
@@ -54,24 +54,32 @@ pub(super) fn check(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFi
         }
         for name in own.reports.keys().filter(|name| own.answers_beside(name).is_missing()) {
             let recorded = facts.recorded.get(&(round, right.clone(), name.clone()));
-            sink.claim("duel.answers", round, path(&answers_name(name)), |claim| absent(facts, round, recorded, claim));
+            let (since, no_history) = (facts.recorded_since, facts.rules.no_history);
+            sink.claim("duel.answers", round, path(&answers_name(name)), |claim| {
+                absent(claim, round, recorded, (since, no_history));
+            });
         }
     }
     seen.tell(round, files, sink);
     question(facts, round, files, sink);
 }
 
-/// A report without answers in a round that has a question.
-fn absent(facts: &VerifyFacts<'_>, round: RoundNumber, recorded: Option<&Recorded>, claim: &mut Claim) {
+/// A report without answers in a round that has a question. Answers are kept since the round `since`.
+pub(super) fn absent(
+    claim: &mut Claim,
+    round: RoundNumber,
+    recorded: Option<&Recorded>,
+    (since, no_history): (Option<RoundNumber>, bool),
+) {
     let question = RoundFile::Question.name();
     let absent = format!("missing, though the round has a {question}");
-    match (recorded, facts.recorded_since.filter(|first| *first < round)) {
+    match (recorded, since.filter(|first| *first < round)) {
         (Some(Recorded::BeforeQuestion), Some(first)) => claim.warn(format!(
             "none: the report is older than the {question} of round {round}, though answers are kept since round {first}"
         )),
         (Some(Recorded::BeforeQuestion), None) => claim.skip("none: the report is older than the round's question"),
         (Some(Recorded::Unknown), _) => claim.warn(format!("{absent}: whether it came first is not known here")),
-        _ if facts.rules.no_history => claim.warn(format!("{absent}: without history it is unknown why")),
+        _ if no_history => claim.warn(format!("{absent}: without history it is unknown why")),
         _ => claim.fail(absent),
     }
 }
@@ -242,41 +250,66 @@ fn question(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, sin
     let answered: Vec<_> = all
         .filter_map(|(right, name, slot)| {
             let answers = slot.get().filter(|answers| answers.judged().next().is_some())?;
-            Some((FileKind::Player(round, right.clone(), PlayerFile::Answers(name.clone())), answers))
+            let path = FileKind::Player(round, right.clone(), PlayerFile::Answers(name.clone())).path();
+            let models = answers.judged().flat_map(|judged| {
+                [&judged.model, &judged.left_first.model, &judged.right_first.model].into_iter().flatten()
+            });
+            let questions = answers.judged().map(|judged| judged.question).collect();
+            Some(AnswersOf { path, questions, models: models.collect() })
         })
         .collect();
-    let first = answered.first();
     let path = FileKind::Round(round, RoundFile::Question).path();
-    if files.question.is_missing() && first.is_none() {
+    if files.question.is_missing() && answered.is_empty() {
         if let Some(since) = facts.recorded_since.filter(|since| *since <= round && of_judge(files) > 0) {
             sink.claim("judge.question", round, path, |claim| withheld(claim, round, since));
         }
         return;
     }
     sink.claim("judge.question", round, path, |claim| {
-        late(facts, round, files, claim);
-        let published = match (&files.question, first) {
-            (Slot::Ok(published), _) => published,
-            (Slot::Missing, Some((file, _))) => return claim.fail(format!("missing, but {} names it", file.path())),
-            _ => return claim.skip("the file cannot be read"),
-        };
-        let mut models = BTreeSet::new();
-        for (file, answers) in &answered {
-            let mut others = BTreeMap::new();
-            for judged in answers.judged() {
-                if judged.question != published.digest {
-                    *others.entry(judged.question).or_insert(0) += 1;
-                }
-                models.extend(&judged.model);
-                models.extend([&judged.left_first.model, &judged.right_first.model].into_iter().flatten());
-            }
-            for (other, count) in others {
-                let (lines, expected) = (counted(count, "line", "lines"), published.digest);
-                claim.fail(format!("{}: {lines} with question {other}, expected {expected}", file.path()));
-            }
-        }
-        say_models(claim, &published.asked.model, &models);
+        let reports =
+            files.players.iter().flat_map(|(right, own)| own.reports.iter().map(move |(name, of)| (right, name, of)));
+        let judged = reports.filter(|(.., slot)| slot.get().is_some_and(|report| judged(report)));
+        late(claim, judged.map(|(right, name, _)| (round, right.clone(), name.clone())), &facts.recorded);
+        let published = files.question.get().map(|published| (published.digest, published.asked.model.as_str()));
+        answer_it(claim, published, files.question.is_missing(), &answered);
     });
+}
+
+/// What the answers in a file say of the question and of who answered.
+pub(super) struct AnswersOf<'a> {
+    /// The file.
+    pub(super) path: String,
+    /// The question that each answered duel names.
+    pub(super) questions: Vec<Digest>,
+    /// The models that answered, as the server names them.
+    pub(super) models: Vec<&'a String>,
+}
+
+/// The answers name the question that is published, which is given by its digest and the model that is asked.
+pub(super) fn answer_it(
+    claim: &mut Claim,
+    published: Option<(Digest, &str)>,
+    missing: bool,
+    answered: &[AnswersOf<'_>],
+) {
+    let (expected, model) = match (published, answered.first()) {
+        (Some(published), _) => published,
+        (None, Some(first)) if missing => return claim.fail(format!("missing, but {} names it", first.path)),
+        _ => return claim.skip("the file cannot be read"),
+    };
+    let mut models = BTreeSet::new();
+    for file in answered {
+        let mut others = BTreeMap::new();
+        for question in file.questions.iter().filter(|question| **question != expected) {
+            *others.entry(*question).or_insert(0) += 1;
+        }
+        models.extend(file.models.iter().copied());
+        for (other, count) in others {
+            let lines = counted(count, "line", "lines");
+            claim.fail(format!("{}: {lines} with question {other}, expected {expected}", file.path));
+        }
+    }
+    say_models(claim, model, &models);
 }
 
 /// How many of a round's reports the judge decided a duel of.
@@ -286,7 +319,7 @@ fn of_judge(files: &RoundFiles) -> usize {
 }
 
 /// A round that the judge decided, and that says nothing of its answers.
-fn withheld(claim: &mut Claim, round: RoundNumber, since: RoundNumber) {
+pub(super) fn withheld(claim: &mut Claim, round: RoundNumber, since: RoundNumber) {
     let what = format!("missing: nothing shows what the judge of round {round} was asked and answered");
     match since == round {
         true => claim.warn(format!("{what}, though some of its reports have answers beside them")),
@@ -294,17 +327,11 @@ fn withheld(claim: &mut Claim, round: RoundNumber, since: RoundNumber) {
     }
 }
 
-/// Warns of a question that came later than reports that it should cover.
-fn late(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, claim: &mut Claim) {
-    let reports =
-        files.players.iter().flat_map(|(right, own)| own.reports.iter().map(move |(name, of)| (right, name, of)));
-    let older: Vec<_> = reports
-        .filter(|(.., slot)| slot.get().is_some_and(|report| judged(report)))
-        .map(|(right, name, _)| (round, right.clone(), name.clone()))
-        .filter(|report| facts.recorded.get(report) == Some(&Recorded::BeforeQuestion))
-        .collect();
-    if let Some((_, right, name)) = older.first() {
-        let first = FileKind::Player(round, right.clone(), PlayerFile::Report(name.clone())).path();
+/// Warns of a question that came later than reports that it should cover, which the judge decided.
+pub(super) fn late(claim: &mut Claim, judged: impl Iterator<Item = Reported>, recorded: &BTreeMap<Reported, Recorded>) {
+    let older: Vec<_> = judged.filter(|report| recorded.get(report) == Some(&Recorded::BeforeQuestion)).collect();
+    if let Some((round, right, name)) = older.first() {
+        let first = FileKind::Player(*round, right.clone(), PlayerFile::Report(name.clone())).path();
         let (reports, them) = (counted(older.len(), "report", "reports"), if older.len() == 1 { "it" } else { "them" });
         claim.warn(format!(
             "committed later than {reports} that the judge decided, {first} first: was it asked for {them}?"

@@ -8,17 +8,22 @@ use crate::rules::certainty::orders::{BIAS, Bias, BothOrders, Orders};
 pub(super) fn check(_: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
     let answers = files.players.values().flat_map(|own| own.answers.values()).filter_map(Slot::get);
     let duels: Vec<BothOrders> = answers.flat_map(|answers| answers.judged().map(BothOrders::from)).collect();
-    let Some(bias) = Bias::of(&duels) else { return };
+    of(round, &duels, "duels", sink);
+}
+
+/// The claim about a round whose judge compared these in both orders: `what` they are.
+pub(super) fn of(round: RoundNumber, compared: &[BothOrders], what: &str, sink: &mut Sink) {
+    let Some(bias) = Bias::of(compared) else { return };
     sink.claim("judge.bias", round, format!("rounds/{round}"), |claim| {
         let found = words(&bias);
         match bias.matters() {
             true => claim.warn(format!("{found}; below {BIAS} either way is usual")),
             false => claim.note(found),
         }
-        let orders = Orders::of(duels.iter().copied());
+        let orders = Orders::of(compared.iter().copied());
         if orders.matter() {
             claim.warn(format!(
-                "in {} of {} duels the two orders contradict each other, as if by chance",
+                "in {} of {} {what} the two orders contradict each other, as if by chance",
                 orders.contradicting, orders.compared
             ));
         }

@@ -15,6 +15,7 @@ pub mod module;
 pub mod opening;
 pub mod outstanding;
 pub mod prompts;
+pub mod rejudge;
 pub mod repeats;
 pub mod reports;
 pub mod requests;

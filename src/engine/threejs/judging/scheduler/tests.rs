@@ -6,7 +6,9 @@ use std::time::Instant;
 use super::super::Side;
 use super::*;
 use crate::model::ids::Seed;
+use crate::model::question::QuestionFile;
 use crate::model::threejs::detail::Told;
+use crate::rules::threejs::staged::follow;
 use crate::rules::threejs::stages::objections;
 use crate::ui::Verbosity;
 use crate::world::judge::journal::AnswerJournal;
@@ -103,18 +105,24 @@ fn court(judge: &StandIn, folder: &Path, concurrency: usize) -> Court {
         images: settings.images(),
         inline: false,
     };
-    Court { bench, seed: Seed(7), concurrency, sums: HashMap::new() }
+    let question = QuestionFile::new(settings.asked_in_stages().unwrap());
+    Court { bench, question, seed: Seed(7), concurrency, sums: HashMap::new() }
 }
 
 fn run(court: &Court, course: &mut Matches<'_>) -> Result<()> {
     play(&Ui::new(Verbosity::Quiet, false, true), &Stop::default(), court, course)
 }
 
-/// Everything that is recorded follows from its stages, and every branch that the judge's answers lead to was taken.
+/// Everything that is recorded follows from its stages and from the answers that are kept, and every branch that the
+/// judge's answers lead to was taken.
 fn consistent(played: &Played) -> BTreeSet<String> {
     let mut decided = BTreeSet::new();
-    for duel in &played.duels {
+    for (duel, line) in played.duels.iter().zip(&played.answers.0) {
         let detail = duel.detail.as_ref().unwrap();
+        let followed = follow([true, true], line.judged().unwrap());
+        assert_eq!((followed.missing, followed.unasked, followed.needless), Default::default());
+        let followed = followed.decided.unwrap();
+        assert_eq!((followed.winner, &followed.detail, line.name()), (duel.winner, detail, &duel.name));
         let Told::Judged(stages) = detail.told() else { panic!("unjudged") };
         assert_eq!(objections(&stages, duel.winner), [""; 0]);
         decided.insert(stages.decided_by.split(' ').next().unwrap().to_owned());

@@ -157,7 +157,9 @@ fn of_threejs(content: &ThreejsContent, file: &ThreejsFile) -> Kept {
         | ThreejsContent::Seed(_)
         | ThreejsContent::Schedule(_)
         | ThreejsContent::Winner(_)
-        | ThreejsContent::Duels(_) => Kept::Fixed,
+        | ThreejsContent::Question(_)
+        | ThreejsContent::Duels(_)
+        | ThreejsContent::Answers(_) => Kept::Fixed,
         ThreejsContent::Prompts(_) if matches!(file, ThreejsFile::Round(..)) => Kept::Fixed,
         ThreejsContent::Prompts(_)
         | ThreejsContent::Config(_)

@@ -6,6 +6,7 @@ pub mod history;
 mod kept;
 mod splat;
 mod threejs;
+pub mod threejs_answers;
 mod threejs_audits;
 mod threejs_files;
 mod threejs_matches;
@@ -16,8 +17,9 @@ use std::sync::Arc;
 
 pub use self::splat::run as run_splat;
 pub use self::threejs::run as run_threejs;
-use super::Then;
+use super::answers::Recorded;
 use super::in_force::{ClaimTerms, InForce};
+use super::{Reported, Then};
 use crate::model::config::Settings;
 use crate::model::file::{FileKind, RoundFile};
 use crate::model::ids::RoundNumber;
@@ -34,6 +36,8 @@ pub struct OtherFacts {
     pub pools: BTreeMap<RoundNumber, Then<Option<Arc<PromptList>>>>,
     /// What the chain says about each round's latest_reveal_block, if asked.
     pub blocks: BTreeMap<RoundNumber, OnChain>,
+    /// What the history says of the answers beside match reports, where it says anything.
+    pub recorded: BTreeMap<Reported, Recorded>,
     /// Accept a `cdn_url` on a host that is not public (sandbox, tests).
     pub allow_private_cdn: bool,
 }

@@ -13,10 +13,11 @@ use crate::model::snapshot::Slot;
 use crate::model::source_audit::SourceAudit;
 use crate::model::stage::{CompetitionState, Stage};
 use crate::model::store::FileWrite;
+use crate::model::threejs::answers::StagedAnswers;
 use crate::model::threejs::audit_matrix::Opponent;
 use crate::model::threejs::audits::{DuelAuditRequest, DuelAuditVerdict};
 use crate::model::threejs::duels::{StagedDuel, StagedMatch};
-use crate::model::threejs::file::{ThreejsFile, ThreejsPlayerFile, ThreejsRoundFile};
+use crate::model::threejs::file::{RoundWords, ThreejsFile, ThreejsPlayerFile, ThreejsRoundFile, answers_name};
 use crate::model::threejs::programs::{ThreejsLeader, ThreejsWinner};
 use crate::model::threejs::snapshot::ThreejsRound;
 use crate::rules::Plan;
@@ -37,8 +38,19 @@ pub struct Terms {
 pub struct Outcome {
     /// The margin of right against left.
     pub margin: f64,
-    /// The score and the duels; `None` of a match that was not played.
-    pub report: Option<(i64, Vec<StagedDuel>)>,
+    /// What is reported; `None` of a match that was not played.
+    pub report: Option<Reported>,
+}
+
+/// A match that was played.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reported {
+    /// Duels won by right less duels won by left.
+    pub score: i64,
+    /// The duels.
+    pub duels: Vec<StagedDuel>,
+    /// What the judge answered, duel by duel.
+    pub answers: StagedAnswers,
 }
 
 /// Why a round's result cannot be recorded.
@@ -95,15 +107,24 @@ impl Terms {
     }
 }
 
-/// Records a result in `files` and as a plan, with the requests and verdicts that follow from it. In this order: a
-/// report is there before the row that names it, and both before what follows from them.
+/// Records a result in `files` and as a plan, with the requests and verdicts that follow from it. In this order: the
+/// question and the answers are there before the report that rests on them, a report before the row that names it, and
+/// all of them before what follows from them.
 ///
 /// # Errors
 /// There are no submissions.
-pub fn record(terms: &Terms, files: &mut ThreejsRound, unit: &Unit, outcome: &Outcome) -> Result<Plan, ResultError> {
+pub fn record(
+    terms: &Terms,
+    files: &mut ThreejsRound,
+    unit: &Unit,
+    outcome: &Outcome,
+    question: &RoundWords,
+) -> Result<Plan, ResultError> {
     let mut plan = Plan::default();
     let mut lines = Vec::new();
-    if let Some((score, duels)) = &outcome.report {
+    if let Some(Reported { score, duels, answers }) = &outcome.report {
+        plan.writes.extend(publish(terms.round, files, question, answers));
+        plan.writes.push(FileWrite::new(answers_file(terms.round, unit), answers));
         let report = report(unit, *score, outcome.margin, duels);
         plan.writes.push(FileWrite::new(report_file(terms.round, unit), &report));
         lines.push(report_line(unit));
@@ -193,6 +214,20 @@ fn join(plan: &mut Plan, more: Plan) {
     }
 }
 
+/// The question of a round's first answers, to be written before them.
+fn publish(
+    round: RoundNumber,
+    files: &mut ThreejsRound,
+    question: &RoundWords,
+    answers: &StagedAnswers,
+) -> Option<FileWrite> {
+    if !files.question.is_missing() || answers.judged().next().is_none() {
+        return None;
+    }
+    files.question = Slot::Ok(Box::new(question.clone()));
+    Some(FileWrite::new(ThreejsFile::Round(round, ThreejsRoundFile::Question), question))
+}
+
 fn report(unit: &Unit, score: i64, margin: f64, duels: &[StagedDuel]) -> StagedMatch {
     let left = match unit {
         Unit::Match(left, _) => Opponent::Holder(left.clone()),
@@ -209,13 +244,28 @@ fn short(opponent: &Opponent) -> &str {
     }
 }
 
+/// The name of a match's report.
+fn report_name(unit: &Unit) -> String {
+    match unit {
+        Unit::Match(left, _) => format!("duels_{}.json", left.short()),
+        Unit::Audit(duel) => format!("audit_{}_{}.json", short(&duel.opponent), duel.repeat),
+    }
+}
+
 /// The file of a match's report.
 #[must_use]
 pub fn report_file(round: RoundNumber, unit: &Unit) -> ThreejsFile {
     let file = match unit {
-        Unit::Match(left, _) => ThreejsPlayerFile::Duels(format!("duels_{}.json", left.short())),
-        Unit::Audit(duel) => ThreejsPlayerFile::Audit(format!("audit_{}_{}.json", short(&duel.opponent), duel.repeat)),
+        Unit::Match(..) => ThreejsPlayerFile::Duels(report_name(unit)),
+        Unit::Audit(_) => ThreejsPlayerFile::Audit(report_name(unit)),
     };
+    ThreejsFile::Player(round, Player::Miner(unit.right().clone()), file)
+}
+
+/// The file of the judge's answers in a match.
+#[must_use]
+pub fn answers_file(round: RoundNumber, unit: &Unit) -> ThreejsFile {
+    let file = ThreejsPlayerFile::Answers(answers_name(&report_name(unit)));
     ThreejsFile::Player(round, Player::Miner(unit.right().clone()), file)
 }
 

@@ -4,8 +4,12 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::base::error::Result;
+use crate::model::answers::{Answers, DuelEvidence};
+use crate::model::file::RepoFile as _;
+use crate::model::question::{Asked, ImageForm, QuestionFile};
 use crate::model::report::DuelWinner;
 use crate::model::snapshot::Source;
+use crate::model::threejs::answers::StagedJudgment;
 use crate::model::threejs::snapshot::ThreejsSnapshot;
 use crate::rules::threejs::sides::{in_order, module_of, sides, walks_over};
 
@@ -149,7 +153,20 @@ fn play(files: &ThreejsRound, unit: &Unit) -> Outcome {
             extra: Extra::default(),
         });
     }
-    Outcome { margin: score as f64 / 4.0, report: Some((score, duels)) }
+    let answers = Answers(duels.iter().map(|duel| line(duel.name.as_str())).collect());
+    Outcome { margin: score as f64 / 4.0, report: Some(Reported { score, duels, answers }) }
+}
+
+/// A line of answers.
+fn line(name: &str) -> DuelEvidence<StagedJudgment> {
+    let line = json!({"name": name, "model": null, "question": question().digest, "images": {"prompt": null,
+        "left": null, "right": null}, "best_views": null, "gray": null, "calls": {}});
+    DuelEvidence::Judged(Box::new(serde_json::from_value(line).unwrap()))
+}
+
+fn question() -> RoundWords {
+    let words = toml::from_str(include_str!("../../../../../../src/world/judge/staged/words.toml")).unwrap();
+    QuestionFile::new(Asked { model: "m".to_owned(), temperature: None, images: ImageForm::Urls, question: words })
 }
 
 /// What `audit` and a reader of sources do about the requests; false if nothing.
@@ -210,7 +227,7 @@ fn round(folder: &mut Folder, left: &mut usize) -> bool {
             Next::Play { turn, .. } => turn[0].clone(),
         };
         let outcome = play(&files, &unit);
-        let plan = record(&TERMS, &mut files, &unit, &outcome).unwrap();
+        let plan = record(&TERMS, &mut files, &unit, &outcome, &question()).unwrap();
         if !folder.write(&plan, left) {
             return false;
         }
@@ -255,6 +272,12 @@ fn a_round_is_played_to_its_end() {
     assert_eq!((&winner["winner_hotkey"], &winner["docker_image"]), (&json!(two), &json!("r/2")));
     assert_eq!(winner["hardware"], json!(["4xH200"]));
     assert!(folder.0["state.json"].contains("finalizing"));
+    assert_eq!(file("question.toml").into_bytes(), question().to_bytes());
+    for path in folder.0.keys().filter(|path| path.contains("/duels_") || path.contains("/audit_s")) {
+        let (place, name) = path.rsplit_once('/').unwrap();
+        let answers = &folder.0[&format!("{place}/{}", answers_name(name))];
+        assert_eq!(answers.lines().count(), 4, "{path}");
+    }
 }
 
 #[test]

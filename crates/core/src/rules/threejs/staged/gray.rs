@@ -1,5 +1,6 @@
 //! Stage 3's gate: are both models pale and grey?
 
+pub use crate::model::threejs::answers::GrayMeasure;
 use crate::rules::threejs::thresholds::DEPLOYED;
 
 /// The grey that the views of stage 3 are drawn on.
@@ -7,17 +8,6 @@ const BACKGROUND: u8 = 128;
 
 /// Every so many pixels of every so many rows are looked at.
 const STEP: usize = 4;
-
-/// What was counted in the pixels of both sides together.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct GrayMeasure {
-    /// Pixels that are not background.
-    pub foreground: u64,
-    /// Of these, the pale ones.
-    pub pale: u64,
-    /// Of these, the greyish ones.
-    pub grayish: u64,
-}
 
 /// The pixels of a picture that are looked at: every fourth of every fourth row, from the first. `rgb` are rows of
 /// `width` pixels, three bytes each.

@@ -9,8 +9,10 @@
 
 mod calls;
 mod duel;
+mod evidence;
 mod gray;
 
 pub use self::calls::{CallId, Height, Order, Picture, SideOf, StageCall};
 pub use self::duel::{BestViews, Decided, Known, Look, Next, next};
+pub use self::evidence::{Followed, follow, shown_of};
 pub use self::gray::{GrayMeasure, sampled};

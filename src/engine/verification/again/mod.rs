@@ -1,7 +1,12 @@
 //! `verify --judge`: asks the reader's own judge about recorded duels again.
 //!
 //! Answers go to a journal of their own in the reader's folder, one for each endpoint, so that a killed run repeats none
-//! of them, and an operator's own journal does not answer in the judge's place.
+//! of them, and an operator's own journal does not answer in the judge's place. `pictures` fetches what is to be shown;
+//! `images` asks about three images in two orders, `stages` about three.js modules in stages.
+
+mod images;
+mod pictures;
+mod stages;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,29 +15,23 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+pub(crate) use self::images::OfImages;
+use self::pictures::Pictures;
+pub(crate) use self::stages::OfStages;
 use super::objects::Sources;
 use crate::base::error::{Error, Kind, Result};
 use crate::base::files;
 use crate::base::text::counted;
-use crate::base::url::check_public_url;
 use crate::engine::context::Context;
 use crate::engine::runs::estimates::tokens_per_call;
 use crate::model::answers::Digest;
 use crate::model::ids::RoundNumber;
 use crate::model::lock::{Contended, Lock};
-use crate::model::question::{Asked, Question};
-use crate::rules::checks::objects::Found;
-use crate::rules::rejudge::{Comparison, JudgedAgain, RecordedDuel, RecordedImage};
-use crate::settings::flags::{JudgeArgs, StoreArgs, judge_key, judge_settings};
+use crate::rules::rejudge::{Comparison, JudgedAgain};
+use crate::settings::flags::{JudgeArgs, StoreArgs, judge_settings};
 use crate::ui::Bar;
-use crate::world::http::shown_url;
-use crate::world::judge::images::{DuelImage, LoadedImage};
 use crate::world::judge::journal::AnswerJournal;
 use crate::world::judge::settings::JudgeSettings;
-use crate::world::judge::{Bench, Judge as _};
-
-/// Pictures larger than this are not shown to a judge: several are held at once.
-const LARGEST: u64 = 8 << 20;
 
 /// After this many failed duels in a row, and at least as many as are asked at once, the judge counts as down.
 const DOWN: usize = 8;
@@ -46,27 +45,101 @@ pub(crate) struct AgainArgs<'a> {
     pub(crate) allow_private_cdn: bool,
 }
 
-/// The duels to judge again, and everything that it takes.
+/// A way to judge.
+pub(crate) trait Way {
+    /// The words in which is asked.
+    type Words: Clone;
+    /// A recorded duel.
+    type Duel: Sync;
+    /// The judge of a round, with its words and the journal.
+    type Bench: Sync;
+
+    /// The words of the settings, once these are known to make sense.
+    ///
+    /// # Errors
+    /// They do not.
+    fn words(settings: &JudgeSettings) -> Result<Self::Words>;
+    /// The judge's name in messages.
+    ///
+    /// # Errors
+    /// The settings make no sense.
+    fn name(settings: &JudgeSettings) -> Result<String>;
+    /// Opens the judge of a round.
+    ///
+    /// # Errors
+    /// The settings make no sense.
+    fn open(settings: &JudgeSettings, words: &Self::Words, journal: AnswerJournal) -> Result<Self::Bench>;
+    /// Reads the journal, or opens it.
+    ///
+    /// # Errors
+    /// It cannot be read or written.
+    fn journal(folder: &Path, only_look: bool) -> Result<AnswerJournal>;
+    /// The journal of a bench.
+    fn kept_in(bench: &Self::Bench) -> &AnswerJournal;
+
+    /// A duel's round.
+    fn round(duel: &Self::Duel) -> RoundNumber;
+    /// How many calls it took.
+    fn calls(duel: &Self::Duel) -> usize;
+    /// The tokens that these took, if they are recorded.
+    fn tokens(duel: &Self::Duel) -> Option<u64>;
+    /// How many of its calls are answered already, as far as their pictures are known before they are fetched.
+    ///
+    /// # Errors
+    /// A fault of this program.
+    fn kept(bench: &Self::Bench, duel: &Self::Duel, inline: bool) -> Result<usize>;
+
+    /// Judges a duel again.
+    ///
+    /// # Errors
+    /// It failed: see [`Trouble`].
+    fn again(
+        bench: &Self::Bench,
+        pictures: &Pictures<'_>,
+        duel: &Self::Duel,
+    ) -> std::result::Result<JudgedAgain, Trouble>;
+    /// The duel without new answers.
+    fn without(duel: &Self::Duel, outcome: Comparison, why: &str) -> JudgedAgain;
+}
+
+/// Why a duel has no new answers.
 #[derive(Debug)]
-pub(crate) struct Retrial<'a> {
+pub(crate) enum Trouble {
+    /// Nobody was asked: a picture has changed, or cannot be had.
+    Picture(Comparison, String),
+    /// The judge was asked in vain, or nothing can go on.
+    Asked(Error),
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Trouble {
+        Trouble::Asked(error)
+    }
+}
+
+/// The duels to judge again, and everything that it takes.
+pub(crate) struct Retrial<'a, W: Way> {
     context: &'a Context<'a>,
     args: AgainArgs<'a>,
     settings: JudgeSettings,
     /// The duels by round, each round with the question that is asked.
-    rounds: BTreeMap<RoundNumber, (Wording, Vec<RecordedDuel>)>,
+    rounds: Rounds<W>,
     /// Where the answers by this endpoint are kept: others may answer otherwise under the same model's name.
     folder: PathBuf,
     /// Nobody else writes there. A dry run does not, either.
     _lock: Option<Lock>,
 }
 
+/// The duels by round, each round with the question that is asked.
+type Rounds<W> = BTreeMap<RoundNumber, (Wording<<W as Way>::Words>, Vec<<W as Way>::Duel>)>;
+
 /// A question, and where it is from.
 #[derive(Debug, Clone)]
-pub(crate) struct Wording {
+struct Wording<Q> {
     /// The words.
-    pub(crate) question: Question,
+    question: Q,
     /// Where they are from, in words.
-    pub(crate) from: String,
+    from: String,
 }
 
 /// What the calls will take.
@@ -80,7 +153,7 @@ pub(crate) struct Estimate {
     pub(crate) tokens: Option<f64>,
 }
 
-impl<'a> Retrial<'a> {
+impl<'a, W: Way> Retrial<'a, W> {
     /// Prepares to judge these duels again. `published` has the questions of the rounds that publish theirs.
     ///
     /// # Errors
@@ -88,14 +161,13 @@ impl<'a> Retrial<'a> {
     pub(crate) fn prepare(
         context: &'a Context<'a>,
         args: AgainArgs<'a>,
-        duels: Vec<RecordedDuel>,
-        published: &BTreeMap<RoundNumber, Question>,
+        duels: Vec<W::Duel>,
+        published: &BTreeMap<RoundNumber, W::Words>,
     ) -> Result<Self> {
         let mut settings = judge_settings(&context.config.judge, args.judge);
         settings.concurrency = args.concurrency.unwrap_or(settings.concurrency);
         // Says what is wrong with the settings before any work.
-        let usual = settings.asked()?.question;
-        settings.open(None)?;
+        let usual = W::words(&settings)?;
         let by_flag = args.judge.question.as_ref().map(|file| file.display().to_string());
         let by_settings = settings.question.as_ref().map(|file| file.display().to_string());
         let wording = |round: RoundNumber| match (&by_flag, published.get(&round), &by_settings) {
@@ -105,9 +177,10 @@ impl<'a> Retrial<'a> {
             (Some(file), ..) | (None, None, Some(file)) => Wording { question: usual.clone(), from: file.clone() },
             (None, None, None) => Wording { question: usual.clone(), from: "the built-in question".to_owned() },
         };
-        let mut rounds: BTreeMap<RoundNumber, (Wording, Vec<RecordedDuel>)> = BTreeMap::new();
+        let mut rounds = Rounds::<W>::new();
         for duel in duels {
-            rounds.entry(duel.round).or_insert_with(|| (wording(duel.round), Vec::new())).1.push(duel);
+            let round = W::round(&duel);
+            rounds.entry(round).or_insert_with(|| (wording(round), Vec::new())).1.push(duel);
         }
         let endpoint = Digest::of(settings.base_url.as_deref().unwrap_or_default().as_bytes()).to_string();
         let folder = Path::new("judged-again").join(endpoint.get(..16).unwrap_or(&endpoint));
@@ -121,7 +194,7 @@ impl<'a> Retrial<'a> {
     /// # Errors
     /// As [`Retrial::prepare`].
     pub(crate) fn judge(&self) -> Result<String> {
-        Ok(self.settings.open(None)?.name())
+        W::name(&self.settings)
     }
 
     /// The number of duels.
@@ -134,18 +207,9 @@ impl<'a> Retrial<'a> {
         self.rounds.iter().map(|(round, (wording, _))| (*round, wording.from.as_str()))
     }
 
-    fn bench(&self, wording: &Wording) -> Result<Bench> {
-        let asked = Asked { question: wording.question.clone(), ..self.settings.asked()? };
-        Ok(Bench {
-            judge: Box::new(self.settings.open_asking(&asked, judge_key()?)?),
-            journal: match self.context.options.dry_run {
-                true => AnswerJournal::look(&self.folder)?,
-                false => AnswerJournal::open(&self.folder)?,
-            },
-            images: self.settings.images(),
-            // Pictures are fetched here, under the rules for miners' URLs, and handed over as data.
-            inline: false,
-        })
+    fn bench(&self, wording: &Wording<W::Words>) -> Result<W::Bench> {
+        let journal = W::journal(&self.folder, self.context.options.dry_run)?;
+        W::open(&self.settings, &wording.question, journal)
     }
 
     /// What the calls will take: tokens by the recorded answers, else by those that this machine has paid for.
@@ -153,35 +217,22 @@ impl<'a> Retrial<'a> {
     /// # Errors
     /// The journal or the record of runs cannot be read.
     pub(crate) fn estimate(&self) -> Result<Estimate> {
-        let all = 2 * self.duels();
-        let kept = self.kept()?;
-        let calls = all.saturating_sub(kept);
-        let known: Vec<u64> =
-            self.rounds.values().flat_map(|(_, duels)| duels).filter_map(|duel| duel.tokens).collect();
-        let each = match known.len() {
-            0 => tokens_per_call(self.context)?,
-            duels => Some(known.iter().map(|tokens| *tokens as f64).sum::<f64>() / (2 * duels) as f64),
-        };
-        Ok(Estimate { calls, kept, tokens: each.map(|each| (each * calls as f64).round()) })
-    }
-
-    /// How many calls are answered already, as far as their pictures are known before they are fetched.
-    fn kept(&self) -> Result<usize> {
+        let duels = || self.rounds.values().flat_map(|(_, duels)| duels);
+        let all: usize = duels().map(W::calls).sum();
         let mut kept = 0;
         for (wording, duels) in self.rounds.values() {
             let bench = self.bench(wording)?;
             for duel in duels {
-                let by_url = |image: &RecordedImage| !self.settings.inline_images && is_web(&image.url);
-                if !duel.images.iter().all(|image| image.sha256.is_some() || by_url(image)) {
-                    continue;
-                }
-                let images = duel.images.clone().map(|image| DuelImage { url: image.url, sha256: image.sha256 });
-                for order in both_orders(&images) {
-                    kept += usize::from(bench.journal.has(&bench.key(duel.seed, &order)?));
-                }
+                kept += W::kept(&bench, duel, self.settings.inline_images)?;
             }
         }
-        Ok(kept)
+        let calls = all.saturating_sub(kept);
+        let known: Vec<(u64, usize)> = duels().filter_map(|duel| Some((W::tokens(duel)?, W::calls(duel)))).collect();
+        let each = match known.iter().map(|(_, calls)| calls).sum::<usize>() {
+            0 => tokens_per_call(self.context)?,
+            calls => Some(known.iter().map(|(tokens, _)| *tokens as f64).sum::<f64>() / calls as f64),
+        };
+        Ok(Estimate { calls, kept, tokens: each.map(|each| (each * calls as f64).round()) })
     }
 
     /// Judges all duels again.
@@ -194,11 +245,13 @@ impl<'a> Retrial<'a> {
         let failures = Mutex::default();
         let mut judged = Vec::new();
         for (wording, duels) in self.rounds.values() {
-            let judge = RoundJudge {
+            let judge = RoundJudge::<W> {
                 bench: self.bench(wording)?,
-                sources: &sources,
-                inline: self.settings.inline_images,
-                allow_private: self.args.allow_private_cdn || self.context.config.miners.allow_private_cdn,
+                pictures: Pictures {
+                    sources: &sources,
+                    inline: self.settings.inline_images,
+                    allow_private: self.args.allow_private_cdn || self.context.config.miners.allow_private_cdn,
+                },
                 most_failures: DOWN.max(self.settings.concurrency),
                 failures: &failures,
             };
@@ -219,16 +272,6 @@ fn lock(context: &Context<'_>, folder: &Path) -> Result<Lock> {
     })
 }
 
-/// Is this an address that a judge's server could fetch?
-fn is_web(url: &str) -> bool {
-    url.starts_with("http://") || url.starts_with("https://")
-}
-
-/// The pictures in the two orders in which they are shown.
-fn both_orders([prompt, left, right]: &[DuelImage; 3]) -> [[DuelImage; 3]; 2] {
-    [[prompt.clone(), left.clone(), right.clone()], [prompt.clone(), right.clone(), left.clone()]]
-}
-
 /// The duels that failed since the last one that did not, and why the last of them did.
 #[derive(Debug, Default)]
 struct Failures {
@@ -237,19 +280,16 @@ struct Failures {
 }
 
 /// One round's judge, with its question.
-struct RoundJudge<'a> {
-    bench: Bench,
-    sources: &'a Sources,
-    /// Send the pictures themselves.
-    inline: bool,
-    allow_private: bool,
+struct RoundJudge<'a, W: Way> {
+    bench: W::Bench,
+    pictures: Pictures<'a>,
     most_failures: usize,
     failures: &'a Mutex<Failures>,
 }
 
-impl RoundJudge<'_> {
+impl<W: Way> RoundJudge<'_, W> {
     /// Judges these duels again, several at a time; the result is in their order.
-    fn all(&self, duels: &[RecordedDuel], at_once: usize, bar: &Bar) -> Result<Vec<JudgedAgain>> {
+    fn all(&self, duels: &[W::Duel], at_once: usize, bar: &Bar) -> Result<Vec<JudgedAgain>> {
         let (next, judged) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
         let work = || -> Result<()> {
             loop {
@@ -272,31 +312,23 @@ impl RoundJudge<'_> {
         Ok(judged.into_iter().map(|(_, one)| one).collect())
     }
 
-    fn one(&self, duel: &RecordedDuel) -> Result<JudgedAgain> {
+    fn one(&self, duel: &W::Duel) -> Result<JudgedAgain> {
         if let Some(why) = self.is_down() {
-            return Ok(duel.without(Comparison::Failed, &why));
+            return Ok(W::without(duel, Comparison::Failed, &why));
         }
-        let images = match self.images(duel) {
-            Ok(images) => images,
-            Err((outcome, why)) => return Ok(duel.without(outcome, &why)),
-        };
-        let mut answers = Vec::new();
-        for order in both_orders(&images) {
-            match self.bench.answer(duel.seed, &order) {
-                Ok(shown) => answers.push(shown.answer.said),
-                Err(error) if matches!(error.kind(), Kind::Outside | Kind::Limit) => {
-                    let why = [&[error.to_string()][..], error.hints()].concat().join("; ");
-                    self.failed(&why);
-                    return Ok(duel.without(Comparison::Failed, &why));
-                }
-                Err(error) => return Err(error),
+        match W::again(&self.bench, &self.pictures, duel) {
+            Ok(judged) => {
+                W::kept_in(&self.bench).sync()?;
+                *self.failures.lock().unwrap_or_else(PoisonError::into_inner) = Failures::default();
+                Ok(judged)
             }
-        }
-        self.bench.journal.sync()?;
-        *self.failures.lock().unwrap_or_else(PoisonError::into_inner) = Failures::default();
-        match answers.as_slice() {
-            [left_first, right_first] => Ok(duel.compare(left_first, right_first)),
-            _ => Err(Error::failed("a duel has other than two answers")),
+            Err(Trouble::Picture(outcome, why)) => Ok(W::without(duel, outcome, &why)),
+            Err(Trouble::Asked(error)) if matches!(error.kind(), Kind::Outside | Kind::Limit) => {
+                let why = [&[error.to_string()][..], error.hints()].concat().join("; ");
+                self.failed(&why);
+                Ok(W::without(duel, Comparison::Failed, &why))
+            }
+            Err(Trouble::Asked(error)) => Err(error),
         }
     }
 
@@ -317,50 +349,5 @@ impl RoundJudge<'_> {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         failures.in_a_row += 1;
         why.clone_into(&mut failures.last);
-    }
-
-    /// The duel's pictures as the judge gets them, or why it gets none.
-    fn images(&self, duel: &RecordedDuel) -> std::result::Result<[DuelImage; 3], (Comparison, String)> {
-        let [prompt, left, right] = &duel.images;
-        Ok([
-            self.image("the prompt", prompt)?,
-            self.image("left's preview", left)?,
-            self.image("right's preview", right)?,
-        ])
-    }
-
-    /// A picture: by its URL, checked against its digest where one is recorded; or with its bytes.
-    fn image(&self, what: &str, image: &RecordedImage) -> std::result::Result<DuelImage, (Comparison, String)> {
-        let failed = |why: String| (Comparison::Failed, format!("{what}: {why}"));
-        let own = self.sources.owns(&image.url);
-        if !own && !self.allow_private {
-            check_public_url(&image.url).map_err(|why| failed(format!("{}: {why}", shown_url(&image.url))))?;
-        }
-        let by_url = !self.inline && is_web(&image.url);
-        if by_url && image.sha256.is_none() {
-            return Ok(DuelImage { url: image.url.clone(), sha256: None });
-        }
-        let loaded = self.load(&image.url).map_err(failed)?;
-        if let Some(recorded) = image.sha256.filter(|recorded| *recorded != loaded.sha256) {
-            let changed = format!("{what} has changed: its SHA-256 is {}, recorded is {recorded}", loaded.sha256);
-            return Err((Comparison::Changed, changed));
-        }
-        let url = if by_url { image.url.clone() } else { loaded.data_url };
-        Ok(DuelImage { url, sha256: Some(loaded.sha256) })
-    }
-
-    fn load(&self, url: &str) -> std::result::Result<LoadedImage, String> {
-        let shown = shown_url(url);
-        let large = || format!("{shown}: larger than {LARGEST} bytes");
-        let found = self.sources.fetch(url, LARGEST).ok_or_else(large)?;
-        let bytes = match (found.bytes, found.found) {
-            (Some(bytes), _) => bytes,
-            (None, Found::Unknown(why)) => return Err(why),
-            (None, _) => return Err(format!("{shown}: there is no such object")),
-        };
-        if bytes.len() as u64 > LARGEST {
-            return Err(large());
-        }
-        LoadedImage::of(&bytes).ok_or_else(|| format!("{shown}: not a PNG, JPEG or WebP image"))
     }
 }
