@@ -5,4 +5,5 @@ pub(crate) mod judge;
 pub(crate) mod module;
 pub(crate) mod pods;
 pub(crate) mod renderer;
+pub(crate) mod settings;
 pub(crate) mod summary;

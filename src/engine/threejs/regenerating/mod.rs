@@ -4,6 +4,8 @@
 mod archive;
 mod baseline;
 mod journal;
+#[cfg(test)]
+mod killed;
 mod modules;
 mod orders;
 mod player;
@@ -102,12 +104,19 @@ fn resume(
     Running::open(folder, job, run.seed, Repeats::new(stems, purpose, repeats))
 }
 
-/// Records what is new of a program's repeats.
+/// Records what is new of a program's repeats, step by step.
 fn record(context: &Context<'_>, running: &Running, records: &mut Records<'_>) -> Result<()> {
-    let standing = context.threejs_standing()?;
-    let player = &running.job.player;
-    let plan = running.look(|repeats| saved(standing.state.current_round, player, repeats, &standing.files));
-    records.carry_out(&plan)
+    let mut last = Vec::new();
+    loop {
+        let standing = context.threejs_standing()?;
+        let player = &running.job.player;
+        let plan = running.look(|repeats| saved(standing.state.current_round, player, repeats, &standing.files));
+        if plan.writes.is_empty() || plan.writes == last {
+            return Ok(());
+        }
+        records.carry_out(&plan)?;
+        last = plan.writes;
+    }
 }
 
 /// Runs the programs, and records each as it goes on. Returns the errors of those that were stopped.
