@@ -39,6 +39,7 @@ use crate::rules::threejs::repeats::record::saved;
 use crate::rules::threejs::repeats::{Purpose, Repeats};
 use crate::settings::flags::{StoreArgs, env};
 use crate::world::pods::batch::BatchPolicy;
+use crate::world::pods::lease::{Keeper, noted};
 
 pub(crate) use self::baseline::baseline;
 pub(crate) use self::orders::audit;
@@ -88,6 +89,21 @@ fn open<'a>(
         broken: AtomicBool::new(false),
         steps: Mutex::new(None),
     })
+}
+
+/// Nothing is left to do for pods and leases: releases those of runs that were killed.
+fn release_all(context: &Context<'_>) -> Result<()> {
+    let own = context.own_folder()?;
+    if !context.options.dry_run
+        && !noted(&own)?.is_empty()
+        && let Some(provider) = context.config.pods.open(env)?
+    {
+        let report = |error: &Error| context.ui.error_line(&error.to_string());
+        for name in Keeper::new(provider.as_ref(), &own, &report).metered(&context.options.meter).sweep_notes(&[])? {
+            context.ui.status(&format!("released pod {name}, left by an earlier run"));
+        }
+    }
+    context.release_left()
 }
 
 /// The repeats of a program, as far as the journal has them.
