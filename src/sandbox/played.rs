@@ -110,8 +110,10 @@ impl Played {
             played.caught.append(&mut told.caught);
             played.caught.extend(left_out(participants, told.number, told.schedule, told.miners.as_deref()));
         }
-        let leader = |(hotkey, weight, from): (Hotkey, f64, Block)| {
-            Leader { name: name_of(participants, &Player::Miner(hotkey)), weight, from_block: from.0 }
+        let leader = |(hotkey, weight, from): (Hotkey, f64, Block)| Leader {
+            name: name_of(participants, &Player::Miner(hotkey)),
+            weight,
+            from_block: from.0,
         };
         played.leaders = leaders.map(leader).collect();
         played

@@ -78,7 +78,9 @@ impl BatchPods {
 
     /// `POST generate`. Given twice before its results are fetched, a batch is made once.
     pub(crate) fn generate(&self, pod: &str, body: &[u8]) -> Reply {
-        let Ok(Asked { prompts, seed }) = serde_json::from_slice(body) else { return Reply::refused(422, "not a batch") };
+        let Ok(Asked { prompts, seed }) = serde_json::from_slice(body) else {
+            return Reply::refused(422, "not a batch");
+        };
         let stems: Vec<String> = prompts.into_iter().map(|prompt| prompt.stem).collect();
         let accepted = json!({"accepted": stems.len()}).to_string().into_bytes();
         let given = self.change(pod, |pod| {

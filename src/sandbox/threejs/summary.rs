@@ -18,13 +18,14 @@ use crate::sandbox::played::{Caught, Played, RoundTold, name_of};
 /// A file cannot be read.
 pub(crate) fn played(store: &Store, participants: &Participants) -> Result<Played> {
     let snapshot = ThreejsSnapshot::load_some(store, |_| true)?;
-    let told = |(number, files): (&RoundNumber, &'_ ThreejsRound)| {
+    let mut rounds = Vec::new();
+    for (number, files) in &snapshot.rounds {
         let audits = files.generation_audits.get().into_iter().flat_map(|audits| audits.iter());
         let outcome = |verdict| match verdict {
             SourceVerdict::Passed => "passed",
             SourceVerdict::Failed => "failed",
         };
-        RoundTold {
+        rounds.push(RoundTold {
             number: *number,
             schedule: files.schedule.get(),
             miners: files.submissions.get().map(|all| order(all).into_iter().cloned().collect()),
@@ -32,11 +33,11 @@ pub(crate) fn played(store: &Store, participants: &Participants) -> Result<Playe
             audits: audits.map(|(hotkey, audit)| (hotkey.clone(), outcome(audit.verdict))).collect(),
             winner: files.winner.get().map(|winner| &winner.winner_hotkey),
             caught: caught_in(participants, *number, files),
-        }
-    };
+        });
+    }
     let leaders = snapshot.leaders.get().into_iter().flatten();
     let leaders = leaders.map(|entry| (entry.hotkey.clone(), entry.weight, entry.effective_block));
-    Ok(Played::of(participants, snapshot.rounds.iter().map(told).collect(), leaders))
+    Ok(Played::of(participants, rounds, leaders))
 }
 
 /// What was caught in a round: failed audits, and modules without views.

@@ -86,6 +86,7 @@ impl Bench {
 fn a_run_after_a_kill_goes_on_with_the_pod_and_the_batch_that_it_has() {
     let mut bench = Bench::of(40);
     bench.reported_times = false;
+    bench.settings.batch.seconds = 3600.0;
     let pod = StandInPod::start(Vec::new());
     let pods = RentedPods { url: pod.url.clone(), ..RentedPods::default() };
     bench.leave(&pods);

@@ -23,9 +23,9 @@ use crate::model::threejs::file::{ThreejsFile, ThreejsRoundFile};
 use crate::rules::threejs::repeats::Repeats;
 use crate::settings::audit::AuditSettings;
 use crate::ui::Ui;
-use crate::world::pods::{PodName, Provider};
 use crate::world::pods::batch::{BatchPolicy, BatchPrompt};
 use crate::world::pods::lease::Keeper;
+use crate::world::pods::{PodName, Provider};
 use crate::world::stop::Stop;
 use crate::world::usage::Meter;
 

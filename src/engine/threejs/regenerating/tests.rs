@@ -16,8 +16,8 @@ use crate::rules::threejs::repeats::Repeats;
 use crate::rules::threejs::repeats::marks::StoredModule;
 use crate::settings::audit::{AuditSettings, BatchSettings};
 use crate::ui::{Ui, Verbosity};
-use crate::world::pods::{Hardware, Provider};
 use crate::world::pods::endpoint::{EndpointProvider, EndpointSettings};
+use crate::world::pods::{Hardware, Provider};
 use crate::world::stop::Stop;
 use crate::world::usage::Meter;
 
@@ -69,7 +69,7 @@ pub(super) struct Bench {
     pub(super) own: tempfile::TempDir,
     pub(super) folder: tempfile::TempDir,
     prompts: usize,
-    settings: AuditSettings,
+    pub(super) settings: AuditSettings,
     /// Modules that the store takes.
     room: usize,
     /// Are times taken from the program's answers?
@@ -129,12 +129,8 @@ impl Bench {
             steps: Mutex::new(None),
         };
         let player = Player::Miner(miner());
-        let job = RepeatsJob {
-            player: player.clone(),
-            image: IMAGE.to_owned(),
-            hardware: Hardware::FourH200,
-            retry: false,
-        };
+        let job =
+            RepeatsJob { player: player.clone(), image: IMAGE.to_owned(), hardware: Hardware::FourH200, retry: false };
         let submitted: HashSet<PromptStem> = self.stems().into_iter().collect();
         let repeats = Repeats::new(self.stems(), Purpose::Audit { hotkey: miner(), submitted }, 2);
         let folder = RepeatsFolder::new(&run.own, ROUND, &player);

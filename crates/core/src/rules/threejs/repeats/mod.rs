@@ -32,6 +32,7 @@ const LONGEST_REASON: usize = 500;
 
 /// Whose program runs, and why.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs, reason = "the line of a variant says what its fields are")]
 pub enum Purpose {
     /// The leader's, once: nothing is reported, and a repeat has no time limit.
     Baseline,
@@ -41,6 +42,7 @@ pub enum Purpose {
 
 /// What comes next for a program.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs, reason = "the line of a variant says what its fields are")]
 pub enum Work {
     /// This batch, whose prompts are these places of the list.
     Batch { repeat: u32, batch: usize, stems: Vec<PromptStem> },
@@ -346,15 +348,6 @@ impl Repeats {
 
     fn is_generated(&self, repeat: u32) -> bool {
         (0..self.batch_count()).all(|batch| self.batches.contains_key(&(repeat, batch)))
-    }
-
-    /// The repeats whose modules are all stored, and of which there is something to record.
-    #[must_use]
-    pub fn recordable(&self) -> Vec<u32> {
-        if self.never_deployed() {
-            return Vec::new();
-        }
-        (1..=self.repeats).filter(|repeat| self.is_settled(*repeat)).collect()
     }
 
     /// What a program answered about the prompts of a batch: those with a reason failed, even if there is a module;

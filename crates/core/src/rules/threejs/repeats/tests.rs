@@ -78,7 +78,11 @@ fn a_program_makes_batch_after_batch_and_repeat_after_repeat() {
         finish(&mut repeats, &pod, 100.0, usize::from(batch == 2));
     }
     assert_eq!(sizes, [(1, 0, 32), (1, 1, 32), (1, 2, 6), (2, 0, 32), (2, 1, 32), (2, 2, 6)]);
-    assert_eq!((repeats.report(ALL), repeats.recordable(ALL), is_over(&repeats)), (None, vec![], false), "nothing is stored");
+    assert_eq!(
+        (repeats.report(ALL), repeats.recordable(ALL), is_over(&repeats)),
+        (None, vec![], false),
+        "nothing is stored"
+    );
     store(&mut repeats);
     let report = repeats.report(ALL).unwrap();
     assert_eq!((report.outcome, report.reason.as_str(), report.repeats.len()), (ReportOutcome::Completed, "", 2));
@@ -274,7 +278,10 @@ fn marks(end: &str) -> Vec<RepeatMark> {
         }
         let Work::Batch { repeat, batch, stems } = repeats.work() else { break };
         if end == "spent" && turn > 1 {
-            take(&mut repeats, RepeatMark::PodEnded { repeat, pod: pod.clone(), end: PodEnd::Unreachable, payload: None });
+            take(
+                &mut repeats,
+                RepeatMark::PodEnded { repeat, pod: pod.clone(), end: PodEnd::Unreachable, payload: None },
+            );
             continue;
         }
         let failed = end == "rejected" && repeat == 2;
@@ -329,13 +336,18 @@ fn a_pod_is_open_until_it_ends_and_knows_its_batch() {
     let mut repeats = repeats(40);
     assert_eq!(repeats.open_pod(), None);
     let pod = ordered(&mut repeats);
-    let at_work = |seconds| RepeatMark::AtWork { repeat: 1, batch: 0, pod: "miner-02-5grwvaef5z-0".to_owned(), seconds };
+    let at_work =
+        |seconds| RepeatMark::AtWork { repeat: 1, batch: 0, pod: "miner-02-5grwvaef5z-0".to_owned(), seconds };
     repeats.take(at_work(0.0));
     repeats.take(at_work(61.5));
     assert_eq!((repeats.open_pod(), repeats.at_work(1, 0, &pod)), (Some(pod.as_str()), Some(61.5)));
     assert_eq!((repeats.at_work(1, 1, &pod), repeats.at_work(1, 0, "another")), (None, None));
     finish(&mut repeats, &pod, 70.0, 0);
-    assert_eq!((repeats.open_pod(), repeats.at_work(1, 0, &pod)), (Some(pod.as_str()), None), "it takes the next batch");
+    assert_eq!(
+        (repeats.open_pod(), repeats.at_work(1, 0, &pod)),
+        (Some(pod.as_str()), None),
+        "it takes the next batch"
+    );
     repeats.take(at_work(0.0));
     swap(&mut repeats, &pod, PodEnd::Requested);
     assert_eq!((repeats.open_pod(), repeats.at_work(1, 0, &pod)), (None, None));
