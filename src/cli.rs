@@ -828,6 +828,9 @@ pub struct SandboxArgs {
     /// What the competition is about [default: mesh]
     #[arg(long, value_name = "FORMAT", value_enum)]
     pub format: Option<RunFormat>,
+    /// Have three.js modules drawn by what [views] of this settings file names, such as a browser, instead of a stand-in
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub views: Option<PathBuf>,
     /// The port of all servers; 0 picks a free one [default: 24404, or the next free one]
     #[arg(long, value_name = "PORT")]
     pub port: Option<u16>,

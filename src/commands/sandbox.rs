@@ -23,6 +23,7 @@ use crate::sandbox::runner::Runner;
 use crate::sandbox::servers::LocalPort;
 use crate::sandbox::site::SandboxSite;
 use crate::sandbox::summary::SandboxSummary;
+use crate::sandbox::threejs::settings::views_of;
 use crate::ui::{Report, Ui};
 use crate::world::chain::stand_in::StandInNode;
 use crate::world::stop::Stop;
@@ -184,7 +185,8 @@ fn mode(named: SandboxJudge) -> JudgeMode {
 /// The sandbox's parameters: the flags over its recorded ones. Fails if an existing sandbox was made from others.
 fn wanted(args: &SandboxArgs, known: Option<&Params>) -> Result<Params> {
     let format = args.format.map_or(Format::Mesh, Format::from);
-    let default = Params { seed: 404, rounds: 2, miners: 7, prompts: 10, port: PORT, judge: JudgeMode::Honest, format };
+    let (judge, views) = (JudgeMode::Honest, None);
+    let default = Params { seed: 404, rounds: 2, miners: 7, prompts: 10, port: PORT, judge, format, views };
     let base = known.unwrap_or(&default);
     let params = Params {
         seed: args.seed.unwrap_or(base.seed),
@@ -194,17 +196,22 @@ fn wanted(args: &SandboxArgs, known: Option<&Params>) -> Result<Params> {
         port: args.port.filter(|port| *port != 0 || known.is_none()).unwrap_or(base.port),
         judge: args.judge.map_or(base.judge, mode),
         format: args.format.map_or(base.format, Format::from),
+        views: args.views.as_deref().map(views_of).transpose()?.or_else(|| base.views.clone()),
     };
+    if params.format != Format::Threejs && params.views.is_some() {
+        return Err(Error::usage("--views is for --format threejs"));
+    }
     if params.format == Format::Threejs && params.miners < LEAST_OF_MODULES {
         return Err(Error::usage(format!("--format threejs needs --miners {LEAST_OF_MODULES} or more")));
     }
     match known {
         Some(known) if *known != params => {
-            let Params { seed, rounds, miners, prompts, port, judge, format } = known;
+            let Params { seed, rounds, miners, prompts, port, judge, format, views } = known;
             let judge = judge.name();
+            let drawn = if views.is_some() { " --views FILE" } else { "" };
             let other = Error::failed(format!(
                 "{}: this sandbox was made with --seed {seed} --rounds {rounds} --miners {miners} \
-                 --prompts {prompts} --port {port} --judge {judge} --format {format}",
+                 --prompts {prompts} --port {port} --judge {judge} --format {format}{drawn}",
                 args.dir.display()
             ));
             Err(other.hint("leave these flags out to continue it, or name another folder"))

@@ -15,7 +15,7 @@ use super::matches::DuelRow;
 use super::round::MatchLink;
 use super::site::{Damage, Fact, FindingView, fact, match_page, tally};
 use super::text::{Who, clean, counted, margin, number, share};
-use super::threejs_audits::{DuelAudit, audit_page, audits, outcome};
+use super::threejs_audits::{DuelAudit, audit_page, audits, is_rejected, outcome};
 use super::timeline::{MarginBar, bar};
 use crate::model::ids::{Block, Hotkey, Player, RoundNumber};
 use crate::model::neutral::{BuildView, DuelView, SubmissionView};
@@ -116,7 +116,7 @@ pub(super) fn rows(site: &OtherSite<'_>, of: &ThreejsSnapshot) -> Vec<RoundRow> 
                 qualified: qualified.filter(|_| matches > 0),
                 matches,
                 audits: tally(&[(passed, "passed"), (failed, "failed")], "\u{2013}"),
-                margin: decisive(files.matrix.get(), winner.as_ref(), |_| false),
+                margin: decisive(files.matrix.get(), winner.as_ref(), |player| is_rejected(files, player)),
                 winner,
                 stage: of.state.get().filter(|state| state.current_round == *round).map(|state| state.stage.as_str()),
             },

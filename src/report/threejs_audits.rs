@@ -12,6 +12,7 @@ use crate::model::ids::{Hotkey, Player, RoundNumber};
 use crate::model::source_audit::SourceVerdict;
 use crate::model::threejs::audit_matrix::{AuditLeft, Opponent};
 use crate::model::threejs::reports::{GenerationReport, Repeat, ReportOutcome};
+use crate::model::threejs::snapshot::ThreejsRound;
 use crate::rules::threejs::chain::{Chain, Link};
 
 /// The audit of one miner.
@@ -90,6 +91,15 @@ pub(super) fn outcome(opponent: &Opponent, run: Option<u32>, own: f64, win_margi
             )
         }
     }
+}
+
+/// Was this player rejected, by duels of its program or by a reader of its source?
+pub(super) fn is_rejected(files: &ThreejsRound, player: &Player) -> bool {
+    let Some(hotkey) = player.hotkey() else { return false };
+    let duels = files.generation_audits.get().and_then(|audits| audits.get(hotkey)).map(|audit| audit.verdict);
+    let sources = files.source_audit.get().into_iter().flatten();
+    let source = sources.filter(|source| source.hotkey == *hotkey).map(|source| source.verdict);
+    source.chain(duels).any(|verdict| verdict == SourceVerdict::Failed)
 }
 
 /// The audits of a round: of everyone that was requested, run or dueled, in the order of the chain.

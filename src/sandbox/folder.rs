@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::child_guard;
 use super::participants::{Miner, NAME, Params, Participants, Role};
+use super::threejs;
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::files;
 use crate::model::format::Format;
@@ -154,7 +155,11 @@ impl SandboxFolder {
         let begun = git.as_ref().map(Git::head).transpose()?.flatten().is_some();
         if !begun {
             self.clear()?;
-            self.write(Path::new("gen404.toml"), all_settings(participants).as_bytes())?;
+            let mut text = settings(participants);
+            if participants.params.format == Format::Threejs {
+                text = threejs::settings::of_modules(&text, participants);
+            }
+            self.write(Path::new("gen404.toml"), text.as_bytes())?;
             self.write(&Path::new(OWN).join("pool.txt"), pool(participants).as_bytes())?;
             self.init(participants)?;
         }
@@ -309,31 +314,6 @@ fn rules(prompts: usize) -> Vec<String> {
         rules.extend(["--rule".to_owned(), format!("mismatches={}", prompts.saturating_sub(1) / 2)]);
     }
     rules
-}
-
-/// [`settings`], with what three.js modules need besides.
-fn all_settings(participants: &Participants) -> String {
-    let base = participants.base();
-    let shared = settings(participants);
-    if participants.params.format != Format::Threejs {
-        return shared;
-    }
-    let miners = "[miners]\n";
-    let open = "[miners]\n# Nobody has locked anything here.\nrequired_lock_alpha = 0\n";
-    shared.replace(miners, open)
-        + &format!(
-            r#"
-[views]
-url = "{base}/renderer"
-# The shapes that it knows; --format threejs says more.
-attempts = 2
-workers = 2
-
-[embeddings]
-# No model looks at the pictures here: they are embedded by their colours.
-driver = "pixels"
-"#
-        )
 }
 
 /// `gen404.toml`: the drivers of production, pointed at this machine.

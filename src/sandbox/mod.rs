@@ -8,6 +8,7 @@ pub(crate) mod judge;
 pub(crate) mod lie;
 pub(crate) mod models;
 pub(crate) mod participants;
+pub(crate) mod played;
 pub(crate) mod rng;
 pub(crate) mod runner;
 pub(crate) mod servers;

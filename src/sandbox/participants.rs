@@ -36,6 +36,9 @@ pub(crate) struct Params {
     /// What the competition is about.
     #[serde(default = "meshes", deserialize_with = "any_format", skip_serializing_if = "is_of_meshes")]
     pub(crate) format: Format,
+    /// `[views]` of the settings, if modules are drawn by something else than the stand-in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) views: Option<String>,
 }
 
 fn meshes() -> Format {
@@ -330,10 +333,11 @@ impl Participants {
         self.module(program, stem, seed)
     }
 
-    /// The seconds that a program needs for a batch of a run.
-    pub(crate) fn batch_seconds(&self, program: &MinerProgram, seed: Seed, run: u32) -> f64 {
+    /// The seconds that a program needs for a batch of so many prompts, in a run with this seed.
+    #[allow(clippy::cast_precision_loss, reason = "a batch has a few prompts")]
+    pub(crate) fn batch_seconds(&self, program: &MinerProgram, (seed, run): (Seed, u32), prompts: usize) -> f64 {
         let mut rng = Rng::of(&["batch", program.commit.as_str(), &seed.to_string(), &run.to_string()]);
-        (rng.within(600.0, 2400.0) * 10.0).round() / 10.0
+        (rng.within(15.0, 50.0) * prompts as f64 * 10.0).round() / 10.0
     }
 }
 
@@ -355,6 +359,7 @@ mod tests {
             port: 1,
             judge: JudgeMode::Honest,
             format: Format::Mesh,
+            views: None,
         })
     }
 

@@ -19,6 +19,7 @@ use crate::model::file::FileKind;
 use crate::model::format::Format;
 use crate::model::ids::{Block, RoundNumber};
 use crate::model::record::Extra;
+use crate::model::snapshot::Source as _;
 use crate::model::source_audit::{SourceAudit, SourceAudits, SourceVerdict};
 use crate::model::stage::{CompetitionState, Stage, round_in};
 use crate::model::store::{FileWrite, Store};
@@ -26,6 +27,7 @@ use crate::model::threejs::audits::{DuelAuditRequest, DuelAuditRequests};
 use crate::model::threejs::file::{ThreejsFile, ThreejsRoundFile};
 use crate::rules::stage_table::{End, row};
 use crate::ui::Ui;
+use crate::world::git::Git;
 use crate::world::stop::Stop;
 
 /// How often the files are checked for changes made by hand.
@@ -163,12 +165,20 @@ impl Runner<'_> {
                 sources.push(SourceAudit { hotkey, verdict, reason, extra: Extra::default() });
             }
         }
-        if sources.len() == known {
+        // A sandbox may have been killed before it committed what it wrote.
+        if sources.len() == known && self.is_committed(&file)? {
             return Ok(false);
         }
         self.store.apply(&[FileWrite::new(file.clone(), &sources)], &mut |_, _| Ok(()))?;
         self.folder.commit(block, &file.path(), &format!("Source audits for round {round}"))?;
         Ok(true)
+    }
+
+    /// Is a file as in the last commit?
+    fn is_committed(&self, file: &ThreejsFile) -> Result<bool> {
+        let Some(git) = Git::open(&self.folder.root)? else { return Ok(true) };
+        let Some(head) = git.head()? else { return Ok(false) };
+        Ok(git.tree(&head.to_string())?.read(&file.path())? == self.store.read_file(file)?)
     }
 
     /// Does the operator lie in this round? Once is enough, and in the first one somebody always has to be audited.

@@ -1,6 +1,6 @@
 //! The sandbox's servers: one loopback port, many threads.
 
-use std::io::{self, Read};
+use std::io::{self, Read as _, Write as _};
 use std::sync::Arc;
 
 use super::site::{Reply, SandboxSite, SiteRequest};
@@ -83,13 +83,27 @@ fn work(server: &tiny_http::Server, site: &SandboxSite) {
     }
 }
 
+/// Answers, and has the client close the connection. The server cannot be told to do so (it drops a `Connection` header),
+/// and a connection that stays open keeps a thread of its few: the next one might wait for that until its time is up.
 fn send(request: tiny_http::Request, reply: Reply) -> io::Result<()> {
-    // A connection that stays open keeps a worker, and the next client waits for one.
-    let fields = reply.fields.iter().map(|(name, value)| (*name, value.as_str())).chain([("Connection", "close")]);
-    let fields = fields.filter_map(|(name, value)| tiny_http::Header::from_bytes(name, value).ok());
-    let (length, body): (_, Box<dyn Read + Send>) = match reply.body {
-        Some(bytes) => (Some(bytes.len()), Box::new(io::Cursor::new(bytes))),
-        None => (None, Box::new(io::repeat(0))),
-    };
-    request.respond(tiny_http::Response::new(reply.status.into(), fields.collect(), body, length, None))
+    let mut head = format!("HTTP/1.1 {} \r\nConnection: close\r\n", reply.status);
+    for (name, value) in &reply.fields {
+        head = format!("{head}{name}: {value}\r\n");
+    }
+    let mut out = request.into_writer();
+    match reply.body {
+        Some(bytes) => {
+            write!(out, "{head}Content-Length: {}\r\n\r\n", bytes.len())?;
+            out.write_all(&bytes)?;
+        }
+        None => {
+            write!(out, "{head}Transfer-Encoding: chunked\r\n\r\n")?;
+            let chunk = [b"10000\r\n".as_slice(), &[0; 0x10000], b"\r\n"].concat();
+            // Until the client has had enough.
+            loop {
+                out.write_all(&chunk)?;
+            }
+        }
+    }
+    out.flush()
 }

@@ -11,7 +11,7 @@ use super::judge::PixelJudge;
 use super::models::Shape;
 use super::participants::{Miner, MinerProgram, Participants, Role};
 use super::threejs::judge::{self as staged, Truth};
-use super::threejs::pods::{BatchPods, results};
+use super::threejs::pods::{Batch, BatchPods, results};
 use super::threejs::renderer;
 use crate::base::error::Result;
 use crate::base::files;
@@ -24,8 +24,6 @@ use crate::model::objects::ObjectKey;
 use crate::model::seed::SeedFile;
 use crate::model::stage::CompetitionState;
 use crate::model::store::Store;
-use crate::model::threejs::file::{ThreejsFile, ThreejsRoundFile};
-use crate::model::threejs::reports::{GenerationReport, GenerationReports};
 use crate::preview::{Options, render};
 use crate::world::chain::stand_in::StandInNode;
 
@@ -115,7 +113,7 @@ impl SandboxSite {
     /// The site of these participants for a competition's folder.
     pub(crate) fn new(participants: Participants, repo: PathBuf, objects: PathBuf, node: StandInNode) -> SandboxSite {
         let (node, pictures) = (Mutex::new(node), Mutex::default());
-        let (judge, batches) = (PixelJudge::new(participants.params.judge), BatchPods::default());
+        let (judge, batches) = (PixelJudge::new(participants.params.judge), BatchPods::new(&repo));
         let (by_hand, played, traffic) = (false, None, Traffic::default());
         SandboxSite { participants, repo, objects, node, by_hand, played, pictures, judge, batches, traffic }
     }
@@ -203,37 +201,16 @@ impl SandboxSite {
                 self.batches.generate(pod, ask.body)
             }
             ("GET", "results") => {
-                let batch = self.batches.batch(pod)?;
-                let run = self.run_of(&program);
-                let stems = batch.prompts.iter().map(|prompt| prompt.stem.as_str());
-                let seed = Seed(batch.seed);
-                let modules: Vec<(String, String)> = stems
-                    .map(|stem| (stem.to_owned(), self.participants.module_of_run(&program, stem, seed, run)))
-                    .collect();
-                results(&modules, self.participants.batch_seconds(&program, seed, run))
+                let Batch { stems, seed, run, .. } = self.batches.fetched(pod)?;
+                let seconds = self.participants.batch_seconds(&program, (Seed(seed), run), stems.len());
+                let module = |stem: String| {
+                    let source = self.participants.module_of_run(&program, &stem, Seed(seed), run);
+                    (stem, source)
+                };
+                results(&stems.into_iter().map(module).collect::<Vec<_>>(), seconds)
             }
             _ => return None,
         })
-    }
-
-    /// Which run of a program is at work: the first that is not on record.
-    fn run_of(&self, program: &MinerProgram) -> u32 {
-        let recorded = || {
-            let store = Store::open(&self.repo).ok()?;
-            let state = store.load::<CompetitionState>(&ThreejsFile::State).ok()??;
-            let is_its = |miner: &&Miner| {
-                let own = self.participants.program(Some(miner), program.round);
-                own.is_ok_and(|own| own.commit == program.commit)
-            };
-            let miner = self.participants.miners.iter().find(is_its)?;
-            let file = ThreejsFile::Round(state.current_round, ThreejsRoundFile::GenerationReports);
-            let reports = store.load::<GenerationReports>(&file).ok()??;
-            match reports.get(&miner.hotkey)? {
-                GenerationReport::Repeated(report) => u32::try_from(report.repeats.len()).ok(),
-                GenerationReport::Flat(_) => None,
-            }
-        };
-        recorded().unwrap_or_default() + 1
     }
 
     /// The stem of a model's file.
@@ -451,6 +428,7 @@ mod tests {
             port: 9,
             judge: JudgeMode::Honest,
             format: Format::Mesh,
+            views: None,
         });
         SandboxSite::new(
             participants,

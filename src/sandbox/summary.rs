@@ -1,6 +1,5 @@
 //! The summary of a play: how the rounds ended, what was caught, and whether every claim holds.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
@@ -9,19 +8,14 @@ use serde_json::Value;
 use super::child_guard::{self, CapturedOutput};
 use super::folder::{FIRST_BLOCK, SandboxFolder};
 use super::judge::JudgeMode;
-use super::participants::{Miner, Params, Participants, Role};
+use super::participants::{Miner, Params, Participants};
+use super::played::{self, Caught, Leader, Played, RoundSummary, StandingsRow};
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::files;
 use crate::base::text::counted;
-use crate::engine::fetching::spool::FetchJournal;
 use crate::model::format::Format;
-use crate::model::generation_audits::AuditOutcome;
-use crate::model::ids::{Hotkey, Player, RoundNumber};
-use crate::model::schedule::Schedule;
-use crate::model::snapshot::{RoundFiles, Snapshot};
+use crate::model::ids::Hotkey;
 use crate::model::store::Store;
-use crate::rules::download::{KnownFiles, Tally, tally};
-use crate::rules::tournament::order;
 use crate::world::git::Git;
 
 /// The summary printed at the end.
@@ -62,45 +56,6 @@ pub(crate) struct PlayerRole {
     about: &'static str,
 }
 
-/// How a round ended.
-#[derive(Debug, Serialize)]
-pub(crate) struct RoundSummary {
-    pub(crate) round: RoundNumber,
-    /// Its winner: a miner's name, or `leader`.
-    pub(crate) winner: String,
-    /// The miners, in order of reveal.
-    pub(crate) standings: Vec<StandingsRow>,
-}
-
-/// A miner's line.
-#[derive(Debug, Serialize)]
-pub(crate) struct StandingsRow {
-    pub(crate) name: String,
-    pub(crate) hotkey: Hotkey,
-    /// The margin of its match against the round's leader.
-    pub(crate) margin: Option<f64>,
-    /// The audit's outcome, if there was one.
-    pub(crate) audit: Option<&'static str>,
-}
-
-/// A leader.
-#[derive(Debug, Serialize)]
-pub(crate) struct Leader {
-    pub(crate) name: String,
-    pub(crate) weight: f64,
-    pub(crate) from_block: u64,
-}
-
-/// Something that was caught.
-#[derive(Debug, Serialize)]
-pub(crate) struct Caught {
-    pub(crate) round: RoundNumber,
-    pub(crate) name: String,
-    pub(crate) hotkey: Hotkey,
-    /// The recorded reason.
-    pub(crate) reason: String,
-}
-
 impl SandboxSummary {
     /// Summarizes a finished competition, and runs `verify` and `report` on it.
     ///
@@ -111,7 +66,7 @@ impl SandboxSummary {
         let git = Git::open(&folder.root)?.ok_or_else(|| Error::file(&folder.root, "no git checkout"))?;
         let Played { rounds, caught, leaders } = match participants.params.format {
             Format::Threejs => super::threejs::summary::played(&store, participants)?,
-            _ => played(&store, participants, &git)?,
+            _ => played::played(&store, participants, &git)?,
         };
         let Verified { counts, lies, bias } = verify(folder, participants.params.judge)?;
         Ok(SandboxSummary {
@@ -186,119 +141,6 @@ impl SandboxSummary {
 
 fn player(miner: &Miner) -> PlayerRole {
     PlayerRole { name: miner.name.clone(), hotkey: miner.hotkey.clone(), about: miner.role.about() }
-}
-
-/// How the rounds went.
-pub(crate) struct Played {
-    pub(crate) rounds: Vec<RoundSummary>,
-    pub(crate) caught: Vec<Caught>,
-    pub(crate) leaders: Vec<Leader>,
-}
-
-fn played(store: &Store, participants: &Participants, git: &Git) -> Result<Played> {
-    let snapshot = Snapshot::load(store)?;
-    let (mut rounds, mut caught) = (Vec::new(), Vec::new());
-    for (number, files) in &snapshot.rounds {
-        rounds.push(round(participants, *number, files));
-        caught.extend(caught_in(participants, *number, files, git)?);
-        let submitted = files.submissions.get().map(|all| all.keys().cloned().collect::<Vec<_>>());
-        caught.extend(left_out(participants, *number, files.schedule.get(), submitted.as_deref()));
-    }
-    let leaders = snapshot.leaders.get().into_iter().flatten().map(|entry| Leader {
-        name: name_of(participants, &Player::Miner(entry.hotkey.clone())),
-        weight: entry.weight,
-        from_block: entry.effective_block.0,
-    });
-    Ok(Played { rounds, caught, leaders: leaders.collect() })
-}
-
-/// A player's name in the sandbox.
-pub(crate) fn name_of(participants: &Participants, player: &Player) -> String {
-    let Player::Miner(hotkey) = player else { return "leader".to_owned() };
-    let miner = participants.miners.iter().find(|miner| miner.hotkey == *hotkey);
-    match miner {
-        Some(miner) => miner.name.clone(),
-        None if *hotkey == participants.leader => "leader".to_owned(),
-        None => hotkey.to_string(),
-    }
-}
-
-fn round(participants: &Participants, number: RoundNumber, files: &RoundFiles) -> RoundSummary {
-    let miners = files.submissions.get().map(order).unwrap_or_default();
-    let row = |hotkey: Hotkey| {
-        let player = Player::Miner(hotkey.clone());
-        let audit = files.generation_audits.get().and_then(|audits| audits.get(&hotkey));
-        StandingsRow {
-            name: name_of(participants, &player),
-            margin: files.matrix.get().and_then(|matrix| matrix.margin(&Player::Leader, &player)),
-            audit: audit.map(|audit| audit.outcome.as_str()),
-            hotkey,
-        }
-    };
-    let winner = files.winner.get().map(|winner| name_of(participants, winner.player()));
-    let winner = winner.unwrap_or_else(|| "nobody".to_owned());
-    RoundSummary { round: number, winner, standings: miners.into_iter().map(row).collect() }
-}
-
-/// What was caught in a round: rejected audits, refused files, late reveals.
-fn caught_in(participants: &Participants, number: RoundNumber, files: &RoundFiles, git: &Git) -> Result<Vec<Caught>> {
-    let mut caught = Vec::new();
-    let mut add = |name: String, hotkey: &Hotkey, reason: String| {
-        caught.push(Caught { round: number, name, hotkey: hotkey.clone(), reason });
-    };
-    for audit in files.generation_audits.get().into_iter().flat_map(|audits| audits.values()) {
-        if audit.outcome == AuditOutcome::Rejected {
-            let name = name_of(participants, &Player::Miner(audit.hotkey.clone()));
-            add(name, &audit.hotkey, format!("audit rejected: {}", audit.reason));
-        }
-    }
-    let mut known = KnownFiles::default();
-    FetchJournal::read(&git.own_folder(), number)?.into_iter().for_each(|mark| known.add(mark));
-    for (miner, _) in participants.players(number) {
-        let Some(prompts) = files.prompts.get() else { continue };
-        let Tally { refused, failed, reasons, .. } = tally(prompts, &miner.hotkey, &known);
-        if refused + failed > 0 {
-            let said: Vec<String> =
-                summed(reasons).into_iter().map(|(reason, count)| format!("{count}x {reason}")).collect();
-            add(
-                miner.name.clone(),
-                &miner.hotkey,
-                format!("{} without a model: {}", counted(refused + failed, "file", "files"), said.join("; ")),
-            );
-        }
-    }
-    Ok(caught)
-}
-
-/// Miners that revealed too late for a round.
-pub(crate) fn left_out(
-    participants: &Participants,
-    round: RoundNumber,
-    schedule: Option<&Schedule>,
-    submitted: Option<&[Hotkey]>,
-) -> Vec<Caught> {
-    let (Some(schedule), Some(submitted)) = (schedule, submitted) else { return Vec::new() };
-    let last = schedule.latest_reveal_block;
-    let late = participants.miners.iter().filter(|miner| miner.role == Role::Late);
-    let left = late.filter(|miner| !submitted.contains(&miner.hotkey));
-    let caught = left.filter_map(|miner| {
-        let reveals = participants.reveals(round, schedule);
-        let (_, block) = reveals.into_iter().find(|(of, _)| of.hotkey == miner.hotkey)?;
-        let reason = format!("revealed in block {block}, after the last one, {last}: left out");
-        let (name, hotkey) = (miner.name.clone(), miner.hotkey.clone());
-        (block > last && last >= FIRST_BLOCK).then_some(Caught { round, name, hotkey, reason })
-    });
-    caught.collect()
-}
-
-/// Adds up reasons that differ only in their digits, under the first of them.
-fn summed(reasons: BTreeMap<String, usize>) -> Vec<(String, usize)> {
-    let mut summed: BTreeMap<String, (String, usize)> = BTreeMap::new();
-    for (reason, count) in reasons {
-        let form: String = reason.chars().filter(|c| !c.is_ascii_digit()).collect();
-        summed.entry(form).or_insert((reason, 0)).1 += count;
-    }
-    summed.into_values().collect()
 }
 
 /// What `verify --history` says.

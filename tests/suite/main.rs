@@ -100,6 +100,7 @@ mod round;
 mod rules;
 mod runs;
 mod sandbox;
+mod sandbox_modules;
 mod signatures;
 mod signers;
 mod snapshots;

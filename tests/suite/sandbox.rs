@@ -26,13 +26,13 @@ fn start(folder: &Path, dir: &str, port: &str) -> Child {
 }
 
 /// The commits in order: id, message, what they changed.
-fn commits(dir: &Path) -> Vec<String> {
+pub fn commits(dir: &Path) -> Vec<String> {
     let log = Git::open(dir).unwrap().unwrap().log().unwrap();
     log.commits.into_iter().map(|commit| format!("{} {} {:#?}", commit.id, commit.summary, commit.changes)).collect()
 }
 
 /// What became of a miner in a round, as the sandbox tells it.
-fn caught<'a>(ending: &'a Value, round: u64, name: &str) -> &'a str {
+pub fn caught<'a>(ending: &'a Value, round: u64, name: &str) -> &'a str {
     let all = ending["details"]["caught"].as_array().unwrap();
     let found = all.iter().find(|caught| caught["round"] == round && caught["name"] == name);
     found.and_then(|caught| caught["reason"].as_str()).unwrap_or_else(|| panic!("{name} not caught: {ending:#}"))
@@ -108,7 +108,7 @@ fn a_sandbox_whose_operator_lies_is_found_out_and_leaning_judges_play_on() {
 }
 
 /// Where the report of a sandbox goes: beside it.
-fn report_of(dir: &Path) -> std::path::PathBuf {
+pub fn report_of(dir: &Path) -> std::path::PathBuf {
     let mut name = dir.file_name().unwrap().to_owned();
     name.push("-report");
     dir.with_file_name(name)
@@ -179,7 +179,7 @@ fn cloned_it_verifies_the_same(dir: &Path) {
 }
 
 /// The pictures that a page links to.
-fn linked(page: &str) -> Vec<String> {
+pub fn linked(page: &str) -> Vec<String> {
     page.split("src=\"").skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect()
 }
 

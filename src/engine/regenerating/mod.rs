@@ -254,7 +254,7 @@ impl<'a> RegenerationRun<'a> {
         let queues = self.queues(standing, &mut jobs)?;
         let report = |error: &Error| self.ui.error_line(&error.to_string());
         let keeper = Keeper::new(self.provider.as_ref(), &self.own, &report).metered(&self.meter);
-        for name in keeper.sweep_notes()? {
+        for name in keeper.sweep_notes(&[])? {
             self.ui.status(&format!("released pod {name}, left by an earlier run"));
         }
         let open: usize = queues.iter().map(PromptQueue::open_prompts).sum();

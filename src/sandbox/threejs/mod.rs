@@ -6,4 +6,5 @@ pub(crate) mod lie;
 pub(crate) mod module;
 pub(crate) mod pods;
 pub(crate) mod renderer;
+pub(crate) mod settings;
 pub(crate) mod summary;

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use crate::base::error::Result;
 use crate::base::text::counted;
-use crate::model::ids::{Hotkey, Player, RoundNumber};
+use crate::model::ids::{Player, RoundNumber};
 use crate::model::source_audit::SourceVerdict;
 use crate::model::store::Store;
 use crate::model::threejs::snapshot::{ThreejsRound, ThreejsSnapshot};
 use crate::rules::threejs::chain::order;
 use crate::sandbox::participants::Participants;
-use crate::sandbox::summary::{Caught, Leader, Played, RoundSummary, StandingsRow, left_out, name_of};
+use crate::sandbox::played::{Caught, Played, RoundTold, name_of};
 
 /// The rounds, what was caught, and the leaders.
 ///
@@ -18,39 +18,26 @@ use crate::sandbox::summary::{Caught, Leader, Played, RoundSummary, StandingsRow
 /// A file cannot be read.
 pub(crate) fn played(store: &Store, participants: &Participants) -> Result<Played> {
     let snapshot = ThreejsSnapshot::load_some(store, |_| true)?;
-    let (mut rounds, mut caught) = (Vec::new(), Vec::new());
+    let mut rounds = Vec::new();
     for (number, files) in &snapshot.rounds {
-        rounds.push(round(participants, *number, files));
-        caught.extend(caught_in(participants, *number, files));
-        let submitted = files.submissions.get().map(|all| all.keys().cloned().collect::<Vec<_>>());
-        caught.extend(left_out(participants, *number, files.schedule.get(), submitted.as_deref()));
+        let audits = files.generation_audits.get().into_iter().flat_map(|audits| audits.iter());
+        let outcome = |verdict| match verdict {
+            SourceVerdict::Passed => "passed",
+            SourceVerdict::Failed => "failed",
+        };
+        rounds.push(RoundTold {
+            number: *number,
+            schedule: files.schedule.get(),
+            miners: files.submissions.get().map(|all| order(all).into_iter().cloned().collect()),
+            matrix: files.matrix.get(),
+            audits: audits.map(|(hotkey, audit)| (hotkey.clone(), outcome(audit.verdict))).collect(),
+            winner: files.winner.get().map(|winner| &winner.winner_hotkey),
+            caught: caught_in(participants, *number, files),
+        });
     }
-    let leaders = snapshot.leaders.get().into_iter().flatten().map(|entry| Leader {
-        name: name_of(participants, &Player::Miner(entry.hotkey.clone())),
-        weight: entry.weight,
-        from_block: entry.effective_block.0,
-    });
-    Ok(Played { rounds, caught, leaders: leaders.collect() })
-}
-
-fn round(participants: &Participants, number: RoundNumber, files: &ThreejsRound) -> RoundSummary {
-    let miners = files.submissions.get().map(order).unwrap_or_default();
-    let row = |hotkey: &Hotkey| {
-        let player = Player::Miner(hotkey.clone());
-        let audit = files.generation_audits.get().and_then(|audits| audits.get(hotkey));
-        StandingsRow {
-            name: name_of(participants, &player),
-            margin: files.matrix.get().and_then(|matrix| matrix.margin(&Player::Leader, &player)),
-            audit: audit.map(|audit| match audit.verdict {
-                SourceVerdict::Passed => "passed",
-                SourceVerdict::Failed => "failed",
-            }),
-            hotkey: hotkey.clone(),
-        }
-    };
-    let winner = files.winner.get().map(|winner| name_of(participants, &winner.winner_hotkey));
-    let winner = winner.unwrap_or_else(|| "nobody".to_owned());
-    RoundSummary { round: number, winner, standings: miners.into_iter().map(row).collect() }
+    let leaders = snapshot.leaders.get().into_iter().flatten();
+    let leaders = leaders.map(|entry| (entry.hotkey.clone(), entry.weight, entry.effective_block));
+    Ok(Played::of(participants, rounds, leaders))
 }
 
 /// What was caught in a round: failed audits, and modules without views.

@@ -91,36 +91,54 @@ impl<'a> Keeper<'a> {
         }
     }
 
+    /// Takes over the pod of this name that a run ordered which was killed; `None` if there is none any more. Its time until
+    /// now is counted as that of a pod that was left.
+    ///
+    /// # Errors
+    /// The provider cannot be reached, or refuses.
+    pub fn adopt(&'a self, name: &PodName) -> Result<Option<Lease<'a>>> {
+        let mut there = self.provider.list(name.as_str())?;
+        there.retain(|pod| pod.name == name.as_str());
+        // Of two, nobody knows which one works: both are released before another is ordered.
+        let (1, Some(pod)) = (there.len(), there.pop()) else { return Ok(None) };
+        self.meter.left_pod(self.age(name.as_str()));
+        // Noted anew, because its age counts from here on.
+        self.note(name)?;
+        let clock = Some(self.meter.pod());
+        Ok(Some(Lease { keeper: self, name: name.clone(), id: pod.id, clock, released: false }))
+    }
+
     /// Releases all of this player's pods of this round: called while none of them is in use, before the first
     /// order and after the last release. Returns the names of the pods found.
     ///
     /// # Errors
     /// A pod may still be running.
     pub fn sweep(&self, round: RoundNumber, player: &Player) -> Result<Vec<String>> {
-        self.sweep_named(&PodName::prefix(round, player))
+        self.sweep_named(&PodName::prefix(round, player), None)
     }
 
-    /// As [`Keeper::sweep`], for the pods whose names begin so.
+    /// As [`Keeper::sweep`], for the pods whose names begin so, except for the one that goes on.
     ///
     /// # Errors
     /// A pod may still be running.
-    pub fn sweep_named(&self, prefix: &str) -> Result<Vec<String>> {
-        let found = self.release_listed(|name| name.starts_with(prefix), prefix)?;
+    pub fn sweep_named(&self, prefix: &str, except: Option<&PodName>) -> Result<Vec<String>> {
+        let ours = |name: &str| name.starts_with(prefix) && except.is_none_or(|kept| kept.as_str() != name);
+        let found = self.release_listed(ours, prefix)?;
         // Only after every release has succeeded: until then the notes are needed.
-        for name in self.notes()?.iter().filter(|name| name.starts_with(prefix)) {
+        for name in self.notes()?.iter().filter(|name| ours(name)) {
             self.forget(name)?;
         }
         Ok(found)
     }
 
     /// Releases the pods that any earlier run noted but did not release, of whatever round and player: called
-    /// when no other run works in this folder. Returns the names of those found.
+    /// when no other run works in this folder. Those in `except` go on. Returns the names of those found.
     ///
     /// # Errors
     /// A pod may still be running.
-    pub fn sweep_notes(&self) -> Result<Vec<String>> {
+    pub fn sweep_notes(&self, except: &[PodName]) -> Result<Vec<String>> {
         let mut found = Vec::new();
-        for name in self.notes()? {
+        for name in self.notes()?.into_iter().filter(|name| !except.iter().any(|kept| kept.as_str() == name)) {
             found.extend(self.release_named(&name)?);
         }
         Ok(found)
@@ -349,9 +367,16 @@ mod tests {
         assert_eq!(keeper.sweep(ROUND, &Player::Leader).unwrap(), names);
         assert!(keeper.notes().unwrap().is_empty() && provider.list("").unwrap().is_empty());
         std::mem::forget(keeper.rent(&order(0)).unwrap());
-        assert_eq!(keeper.sweep_notes().unwrap().len(), 1);
+        // Of a pod that goes on, neither the pod nor the note is removed.
+        assert!(keeper.sweep_notes(&[order(0).name]).unwrap().is_empty());
+        assert!(keeper.sweep_named("g404-3-leader-", Some(&order(0).name)).unwrap().is_empty());
+        let adopted = keeper.adopt(&order(0).name).unwrap().unwrap();
+        assert!(matches!(adopted.look().unwrap(), PodState::Reachable(_)) && keeper.notes().unwrap().len() == 1);
+        std::mem::forget(adopted);
+        assert!(keeper.adopt(&order(1).name).unwrap().is_none());
+        assert_eq!(keeper.sweep_notes(&[]).unwrap().len(), 1);
         fs::write(folder.path().join("pods/g404-3-leader-ab12-0"), "targon").unwrap();
-        let error = keeper.sweep_notes().unwrap_err();
+        let error = keeper.sweep_notes(&[]).unwrap_err();
         assert!(error.to_string().contains("ordered from targon"), "{error}");
         assert!(reports.lock().unwrap().is_empty());
     }

@@ -1,7 +1,7 @@
 //! `baseline`: the leader's modules.
 
 use super::journal::RepeatsJob;
-use super::{open, resume, run_all};
+use super::{open, release_all, resume, run_all};
 use crate::base::error::{Error, Result};
 use crate::base::text::counted;
 use crate::engine::context::Context;
@@ -34,7 +34,7 @@ pub(crate) fn baseline(
     if lacks == 0 && !(retry && failed > 0) {
         let note = if failed > 0 { format!(", {failed} without a module") } else { String::new() };
         report.say(format!("round {round}: the leader's modules already exist{note}"));
-        return context.release_left();
+        return release_all(context);
     }
     let schedule = standing.need(&standing.files.schedule, ThreejsRoundFile::Schedule)?;
     let leaders: ThreejsLeaders = context.store.need(&ThreejsFile::Leader)?;

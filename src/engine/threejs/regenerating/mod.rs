@@ -4,6 +4,8 @@
 mod archive;
 mod baseline;
 mod journal;
+#[cfg(test)]
+mod killed;
 mod modules;
 mod orders;
 mod player;
@@ -37,6 +39,7 @@ use crate::rules::threejs::repeats::record::saved;
 use crate::rules::threejs::repeats::{Purpose, Repeats};
 use crate::settings::flags::{StoreArgs, env};
 use crate::world::pods::batch::BatchPolicy;
+use crate::world::pods::lease::{Keeper, noted};
 
 pub(crate) use self::baseline::baseline;
 pub(crate) use self::orders::audit;
@@ -88,6 +91,21 @@ fn open<'a>(
     })
 }
 
+/// Nothing is left to do for pods and leases: releases those of runs that were killed.
+fn release_all(context: &Context<'_>) -> Result<()> {
+    let own = context.own_folder()?;
+    if !context.options.dry_run
+        && !noted(&own)?.is_empty()
+        && let Some(provider) = context.config.pods.open(env)?
+    {
+        let report = |error: &Error| context.ui.error_line(&error.to_string());
+        for name in Keeper::new(provider.as_ref(), &own, &report).metered(&context.options.meter).sweep_notes(&[])? {
+            context.ui.status(&format!("released pod {name}, left by an earlier run"));
+        }
+    }
+    context.release_left()
+}
+
 /// The repeats of a program, as far as the journal has them.
 fn resume(
     run: &RepeatsRun<'_>,
@@ -102,12 +120,19 @@ fn resume(
     Running::open(folder, job, run.seed, Repeats::new(stems, purpose, repeats))
 }
 
-/// Records what is new of a program's repeats.
+/// Records what is new of a program's repeats, step by step.
 fn record(context: &Context<'_>, running: &Running, records: &mut Records<'_>) -> Result<()> {
-    let standing = context.threejs_standing()?;
-    let player = &running.job.player;
-    let plan = running.look(|repeats| saved(standing.state.current_round, player, repeats, &standing.files));
-    records.carry_out(&plan)
+    let mut last = Vec::new();
+    loop {
+        let standing = context.threejs_standing()?;
+        let player = &running.job.player;
+        let plan = running.look(|repeats| saved(standing.state.current_round, player, repeats, &standing.files));
+        if plan.writes.is_empty() || plan.writes == last {
+            return Ok(());
+        }
+        records.carry_out(&plan)?;
+        last = plan.writes;
+    }
 }
 
 /// Runs the programs, and records each as it goes on. Returns the errors of those that were stopped.

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::json;
 
 use super::journal::RepeatsJob;
-use super::{open, resume, run_all};
+use super::{open, release_all, resume, run_all};
 use crate::base::error::{Error, Kind, Result};
 use crate::base::text::counted;
 use crate::engine::common::{not_due, require_intact};
@@ -60,7 +60,7 @@ pub(crate) fn audit(
     if !is_for("audit", stage) {
         if stage == Stage::Finalizing {
             none(report);
-            return context.release_left();
+            return release_all(context);
         }
         return Err(not_due(context, standing, "audit", None));
     }
@@ -68,7 +68,7 @@ pub(crate) fn audit(
     let mut orders = Orders::of(standing, wanted)?;
     if orders.hopeless.is_empty() && orders.awaited.is_empty() && orders.orders.is_empty() {
         none(report);
-        return context.release_left();
+        return release_all(context);
     }
     if context.options.dry_run {
         return orders.foresee(context, standing, report);

@@ -51,19 +51,62 @@ fn find_lost(run: &RepeatsRun<'_>, running: &Running) -> Result<()> {
     Ok(())
 }
 
+/// Is there more to make, and may pods be ordered for it?
+fn has_more(running: &Running) -> bool {
+    running.look(|repeats| repeats.work() != Work::Nothing && repeats.may_order())
+}
+
+/// The pod with which a run that was killed left work undone. It may be gone.
+pub(super) fn pod_left(running: &Running) -> Option<PodName> {
+    let open = running.look(|repeats| repeats.open_pod().map(PodName::of_batches));
+    open.filter(|_| has_more(running))
+}
+
+/// A program's pods, one after the other.
 fn pods(run: &RepeatsRun<'_>, running: &Running) -> Result<()> {
     let report = |error: &Error| run.ui.error_line(&error.to_string());
     let keeper = Keeper::new(run.provider.as_ref(), &run.own, &report).metered(&run.meter);
-    let player = &running.job.player;
-    let more = || running.look(|repeats| repeats.work() != Work::Nothing && repeats.may_order());
-    if more() {
-        for name in keeper.sweep_named(&PodName::batch_prefix(run.round, player))? {
+    let prefix = PodName::batch_prefix(run.round, &running.job.player);
+    let sweep = |except: Option<&PodName>| -> Result<()> {
+        for name in keeper.sweep_named(&prefix, except)? {
             run.ui.status(&format!("released pod {name}, left by an earlier run"));
         }
+        Ok(())
+    };
+    if !has_more(running) {
+        return run.check();
     }
-    let mut without: Option<Instant> = None;
-    while more() && !run.is_stopping() && run.is_wanted(player)? {
+    let left = pod_left(running);
+    sweep(left.as_ref())?;
+    if run.is_stopping() || !run.is_wanted(&running.job.player)? {
+        sweep(None)?;
+        return run.check();
+    }
+    if let Some(left) = left {
+        let player = &running.job.player;
+        // Gone, or there are two of its name.
+        let Some(lease) = keeper.adopt(&left)? else {
+            sweep(None)?;
+            return one_after_the_other(run, running, &keeper);
+        };
+        run.ui.status(&format!("{player}: goes on with pod {left}, left by an earlier run"));
         let pod = Pod { run, running, keeper: &keeper };
+        match pod.go_on(lease)? {
+            PodExit::Done => return run.check(),
+            PodExit::Replace(why) | PodExit::NeverReady(why) | PodExit::NoCapacity(why) => {
+                run.ui.status(&format!("{player}: lost a pod: {why}"));
+            }
+        }
+    }
+    one_after_the_other(run, running, &keeper)
+}
+
+/// Orders pods until nothing is left to make, or no pod may be ordered any more.
+fn one_after_the_other(run: &RepeatsRun<'_>, running: &Running, keeper: &Keeper<'_>) -> Result<()> {
+    let player = &running.job.player;
+    let mut without: Option<Instant> = None;
+    while has_more(running) && !run.is_stopping() && run.is_wanted(player)? {
+        let pod = Pod { run, running, keeper };
         match pod.run()? {
             PodExit::Done => return run.check(),
             PodExit::Replace(why) => run.ui.status(&format!("{player}: lost a pod: {why}")),

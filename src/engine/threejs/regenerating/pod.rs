@@ -19,6 +19,9 @@ use crate::world::usage::Service;
 /// How often a wait looks whether the run is to stop.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
+/// How often it is noted that a pod is still at work on its batch, in seconds.
+const NOTE_EVERY: f64 = 60.0;
+
 /// How a pod ended.
 #[derive(Debug)]
 pub(super) enum PodExit {
@@ -51,6 +54,20 @@ struct Batch {
     stems: Vec<PromptStem>,
 }
 
+/// The time of a batch.
+struct BatchTime {
+    begun: Instant,
+    /// Seconds for which an earlier run saw the pod at work on it. What happened between the runs is not held against the
+    /// program, as nobody knows when it was done.
+    before: f64,
+}
+
+impl BatchTime {
+    fn seconds(&self) -> f64 {
+        self.before + self.begun.elapsed().as_secs_f64()
+    }
+}
+
 /// A pod of a player.
 pub(super) struct Pod<'a> {
     pub(super) run: &'a RepeatsRun<'a>,
@@ -78,7 +95,20 @@ impl Pod<'_> {
             Rented::Pod(lease) => lease,
             Rented::NoCapacity(why) => return Ok(PodExit::NoCapacity(why)),
         };
-        let end = self.live(&lease, &name);
+        self.to_its_end(lease, false)
+    }
+
+    /// Runs a pod to its end that a run which was killed has left.
+    ///
+    /// # Errors
+    /// Something failed that says nothing about the program.
+    pub(super) fn go_on(&self, lease: Lease<'_>) -> Result<PodExit> {
+        self.to_its_end(lease, true)
+    }
+
+    fn to_its_end(&self, lease: Lease<'_>, was_left: bool) -> Result<PodExit> {
+        let name = lease.name().to_string();
+        let end = self.live(&lease, &name, was_left);
         // Release before anything else: a pod costs money until it is gone.
         match (lease.release(), end) {
             (Ok(()), end) => end,
@@ -90,11 +120,16 @@ impl Pod<'_> {
         }
     }
 
-    fn live(&self, lease: &Lease<'_>, pod: &str) -> Result<PodExit> {
+    fn live(&self, lease: &Lease<'_>, pod: &str, was_left: bool) -> Result<PodExit> {
         let provider = self.run.provider.name().to_owned();
         self.running.note(RepeatMark::Pod { pod: pod.to_owned(), provider })?;
         let program = match self.wait(lease) {
             Ok(Ok(program)) => program,
+            // Nobody knows what became of it meanwhile.
+            Ok(Err(reason)) if was_left => {
+                self.running.note(RepeatMark::NotReached { pod: pod.to_owned() })?;
+                return Ok(PodExit::Replace(reason));
+            }
             Ok(Err(reason)) => {
                 self.running.note(RepeatMark::NeverReady { pod: pod.to_owned(), reason: reason.clone() })?;
                 return Ok(PodExit::NeverReady(reason));
@@ -184,32 +219,26 @@ impl Pod<'_> {
         }
     }
 
-    /// Has a batch made: handed over, waited for, fetched, kept.
+    /// Has a batch made: handed over, unless the pod has it already, waited for, fetched, kept.
     fn make(&self, program: &BatchProgram, pod: &str, batch: &Batch) -> Result<BatchEnd> {
-        let begun = Instant::now();
-        let most = AuditSettings::time(self.run.settings.batch.seconds);
-        let left = self.running.look(|repeats| repeats.seconds_left(batch.repeat)).map(AuditSettings::time);
-        // Is it late, and if so, how does the pod end?
-        let late = || match begun.elapsed() {
-            elapsed if left.is_some_and(|left| elapsed > left) => Some(BatchEnd::Overtime(elapsed.as_secs_f64())),
-            elapsed if elapsed > most => {
-                let why = format!("a batch is not done after {:.0} s", elapsed.as_secs_f64());
-                Some(BatchEnd::Ends(PodEnd::BatchTimeLimit, None, why))
-            }
-            _ => None,
-        };
+        let seen = self.running.look(|repeats| repeats.at_work(batch.repeat, batch.batch, pod));
+        let time = BatchTime { begun: Instant::now(), before: seen.unwrap_or_default() };
+        let mut noted = time.before;
         let prompts: Vec<BatchPrompt> = batch.stems.iter().filter_map(|stem| self.run.batch_prompt(stem)).collect();
-        let (mut handed_over, mut misses) = (false, 0);
+        let (mut handed_over, mut misses) = (seen.is_some(), 0);
         loop {
             if self.run.is_stopping() {
                 return Ok(BatchEnd::Stopped);
             }
-            if let Some(end) = late() {
+            if let Some(end) = self.late(batch, &time) {
                 return Ok(end);
             }
             if !handed_over {
                 match program.submit(&prompts, self.run.seed)? {
-                    Submitted::Accepted => handed_over = true,
+                    Submitted::Accepted => {
+                        handed_over = true;
+                        self.note_work(pod, batch, time.seconds())?;
+                    }
                     // It still works on something else: it is given time, instead of being replaced.
                     Submitted::Busy(why) => self.run.ui.detail(&format!("{pod}: waits: {why}")),
                     Submitted::Refused(why) => return Ok(BatchEnd::Ends(PodEnd::SubmissionFailed, None, why)),
@@ -233,7 +262,7 @@ impl Pod<'_> {
             misses = 0;
             match answer.status {
                 BatchStatus::Complete => {
-                    if let Some(end) = self.fetch(program, pod, batch, begun)? {
+                    if let Some(end) = self.fetch(program, pod, batch, &time)? {
                         return Ok(end);
                     }
                 }
@@ -243,13 +272,35 @@ impl Pod<'_> {
                 }
                 // It began anew, and has forgotten the batch.
                 BatchStatus::Ready => handed_over = false,
-                BatchStatus::WarmingUp | BatchStatus::Generating => {}
+                BatchStatus::WarmingUp | BatchStatus::Generating => {
+                    if time.seconds() > noted + NOTE_EVERY {
+                        noted = time.seconds();
+                        self.note_work(pod, batch, noted)?;
+                    }
+                }
             }
         }
     }
 
+    /// How the pod ends, if the batch takes too long.
+    fn late(&self, batch: &Batch, time: &BatchTime) -> Option<BatchEnd> {
+        let left = self.running.look(|repeats| repeats.seconds_left(batch.repeat));
+        let seconds = time.seconds();
+        if left.is_some_and(|left| seconds > left) {
+            return Some(BatchEnd::Overtime(seconds));
+        }
+        let why = || format!("a batch is not done after {seconds:.0} s");
+        (seconds > self.run.settings.batch.seconds).then(|| BatchEnd::Ends(PodEnd::BatchTimeLimit, None, why()))
+    }
+
+    /// Notes that the pod has this batch, so that a run which is killed goes on with it.
+    fn note_work(&self, pod: &str, batch: &Batch, seconds: f64) -> Result<()> {
+        let Batch { repeat, batch, .. } = *batch;
+        self.running.note(RepeatMark::AtWork { repeat, batch, pod: pod.to_owned(), seconds })
+    }
+
     /// Fetches a batch that is complete; `None` if it is not after all.
-    fn fetch(&self, program: &BatchProgram, pod: &str, batch: &Batch, begun: Instant) -> Result<Option<BatchEnd>> {
+    fn fetch(&self, program: &BatchProgram, pod: &str, batch: &Batch, time: &BatchTime) -> Result<Option<BatchEnd>> {
         let (archive, reported) = match program.results()? {
             Results::Archive(archive, reported) => (archive, reported),
             Results::NotYet(_) => return Ok(None),
@@ -257,7 +308,7 @@ impl Pod<'_> {
                 return Ok(Some(self.stopped_or(BatchEnd::Ends(PodEnd::DownloadFailed, None, why))));
             }
         };
-        let seconds = reported.unwrap_or_else(|| begun.elapsed().as_secs_f64());
+        let seconds = reported.unwrap_or_else(|| time.seconds());
         let results = match BatchResults::read(&archive, &batch.stems) {
             Ok(results) => results,
             Err(why) => return Ok(Some(BatchEnd::Ends(PodEnd::DownloadFailed, None, format!("/results: {why}")))),

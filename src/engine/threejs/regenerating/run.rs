@@ -23,9 +23,9 @@ use crate::model::threejs::file::{ThreejsFile, ThreejsRoundFile};
 use crate::rules::threejs::repeats::Repeats;
 use crate::settings::audit::AuditSettings;
 use crate::ui::Ui;
-use crate::world::pods::Provider;
 use crate::world::pods::batch::{BatchPolicy, BatchPrompt};
 use crate::world::pods::lease::Keeper;
+use crate::world::pods::{PodName, Provider};
 use crate::world::stop::Stop;
 use crate::world::usage::Meter;
 
@@ -152,7 +152,8 @@ impl RepeatsRun<'_> {
     pub(super) fn run(&self, all: &[Running], mut seen: impl FnMut(RepeatsEvent<'_>) -> Result<()>) -> Result<()> {
         let report = |error: &Error| self.ui.error_line(&error.to_string());
         let keeper = Keeper::new(self.provider.as_ref(), &self.own, &report).metered(&self.meter);
-        for name in keeper.sweep_notes()? {
+        let go_on: Vec<PodName> = all.iter().filter_map(|running| player::pod_left(running)).collect();
+        for name in keeper.sweep_notes(&go_on)? {
             self.ui.status(&format!("released pod {name}, left by an earlier run"));
         }
         let open = |running: &Running| running.look(Repeats::counts_of_batches);

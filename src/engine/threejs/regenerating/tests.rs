@@ -16,14 +16,16 @@ use crate::rules::threejs::repeats::Repeats;
 use crate::rules::threejs::repeats::marks::StoredModule;
 use crate::settings::audit::{AuditSettings, BatchSettings};
 use crate::ui::{Ui, Verbosity};
-use crate::world::pods::Hardware;
 use crate::world::pods::endpoint::{EndpointProvider, EndpointSettings};
+use crate::world::pods::{Hardware, Provider};
 use crate::world::stop::Stop;
 use crate::world::usage::Meter;
 
-const ROUND: RoundNumber = RoundNumber(2);
+pub(super) const ROUND: RoundNumber = RoundNumber(2);
 
-fn miner() -> Hotkey {
+pub(super) const IMAGE: &str = "a/b:c";
+
+pub(super) fn miner() -> Hotkey {
     Hotkey::from_account(&[1; 32])
 }
 
@@ -63,22 +65,24 @@ fn settings() -> AuditSettings {
     AuditSettings { poll_seconds: 0.001, order_seconds: 0.001, start_seconds: 5.0, batch, ..AuditSettings::default() }
 }
 
-struct Bench {
-    own: tempfile::TempDir,
-    folder: tempfile::TempDir,
+pub(super) struct Bench {
+    pub(super) own: tempfile::TempDir,
+    pub(super) folder: tempfile::TempDir,
     prompts: usize,
-    settings: AuditSettings,
+    pub(super) settings: AuditSettings,
     /// Modules that the store takes.
     room: usize,
+    /// Are times taken from the program's answers?
+    pub(super) reported_times: bool,
 }
 
 impl Bench {
-    fn of(prompts: usize) -> Bench {
+    pub(super) fn of(prompts: usize) -> Bench {
         let (own, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        Bench { own, folder, prompts, settings: settings(), room: usize::MAX }
+        Bench { own, folder, prompts, settings: settings(), room: usize::MAX, reported_times: true }
     }
 
-    fn stems(&self) -> Vec<PromptStem> {
+    pub(super) fn stems(&self) -> Vec<PromptStem> {
         (0..self.prompts).map(|at| format!("p{at:03}").parse().unwrap()).collect()
     }
 
@@ -88,8 +92,12 @@ impl Bench {
     }
 
     fn run_at(&self, url: &str) -> (Running, Option<Error>) {
+        let settings = EndpointSettings { url: Some(url.to_owned()), at_once: 1 };
+        self.run_with(Box::new(EndpointProvider::new(&settings).unwrap()))
+    }
+
+    pub(super) fn run_with(&self, provider: Box<dyn Provider>) -> (Running, Option<Error>) {
         let ui = Ui::new(Verbosity::Quiet, false, true);
-        let provider = EndpointProvider::new(&EndpointSettings { url: Some(url.to_owned()), at_once: 1 }).unwrap();
         let batch = self.settings.batch;
         let run = RepeatsRun {
             ui: &ui,
@@ -107,10 +115,10 @@ impl Bench {
             policy: BatchPolicy {
                 attempts: batch.attempts,
                 pause: Duration::from_millis(1),
-                reported_times: true,
+                reported_times: self.reported_times,
                 ..BatchPolicy::default()
             },
-            provider: Box::new(provider),
+            provider,
             modules: Box::new(FakeModules { left: AtomicUsize::new(self.room) }),
             drawing: Semaphore::new(2),
             store: Store::open(self.folder.path()).unwrap(),
@@ -121,12 +129,8 @@ impl Bench {
             steps: Mutex::new(None),
         };
         let player = Player::Miner(miner());
-        let job = RepeatsJob {
-            player: player.clone(),
-            image: "a/b:c".to_owned(),
-            hardware: Hardware::FourH200,
-            retry: false,
-        };
+        let job =
+            RepeatsJob { player: player.clone(), image: IMAGE.to_owned(), hardware: Hardware::FourH200, retry: false };
         let submitted: HashSet<PromptStem> = self.stems().into_iter().collect();
         let repeats = Repeats::new(self.stems(), Purpose::Audit { hotkey: miner(), submitted }, 2);
         let folder = RepeatsFolder::new(&run.own, ROUND, &player);
@@ -144,13 +148,17 @@ impl Bench {
     }
 }
 
-fn report(running: &Running) -> RepeatedReport {
-    running.look(Repeats::report).unwrap()
+pub(super) fn whole_report(repeats: &Repeats) -> Option<RepeatedReport> {
+    repeats.report(u32::MAX)
+}
+
+pub(super) fn report(running: &Running) -> RepeatedReport {
+    running.look(whole_report).unwrap()
 }
 
 /// Pods, with how their work on a repeat ended.
 fn ends(running: &Running) -> Vec<(String, String)> {
-    let stats = running.look(Repeats::stats);
+    let stats = running.look(|repeats| repeats.stats(u32::MAX));
     let end = |(key, entry): (&String, &PodRunEntry)| match entry {
         PodRunEntry::Run(run) => (key.clone(), run.termination_reason.clone()),
         PodRunEntry::Other(_) => panic!(),
@@ -158,7 +166,7 @@ fn ends(running: &Running) -> Vec<(String, String)> {
     stats.iter().map(end).collect()
 }
 
-fn pod_name() -> String {
+pub(super) fn pod_name() -> String {
     format!("miner-02-{}-0", miner().as_str()[..10].to_lowercase())
 }
 
@@ -202,7 +210,7 @@ fn what_is_finished_is_never_made_again() {
     let pod = StandInPod::start(Vec::new());
     let (running, stopped) = bench.run(&pod);
     assert!(stopped.unwrap().to_string().contains("the store is full"));
-    assert_eq!((running.look(Repeats::report), pod.log().begun.len()), (None, 4));
+    assert_eq!((running.look(whole_report), pod.log().begun.len()), (None, 4));
     assert_eq!(kept(bench.own.path()), ["1-1.zip", "2-0.zip", "2-1.zip"]);
     drop(running);
     bench.room = usize::MAX;
@@ -290,7 +298,7 @@ fn a_program_that_never_starts_is_rejected() {
     let bench = Bench { settings: bench.settings, ..Bench::of(8) };
     let (running, stopped) = bench.run_at("http://127.0.0.1:9");
     assert!(stopped.unwrap().hints()[0].contains("start the program there"));
-    assert_eq!(running.look(Repeats::report), None);
+    assert_eq!(running.look(whole_report), None);
 }
 
 #[test]
@@ -303,5 +311,5 @@ fn a_miner_that_is_rejected_meanwhile_runs_no_more() {
     let pod = StandInPod::start(Vec::new());
     let (running, stopped) = bench.run(&pod);
     assert!(stopped.is_none());
-    assert_eq!((running.look(Repeats::report), pod.log().begun.len()), (None, 0));
+    assert_eq!((running.look(whole_report), pod.log().begun.len()), (None, 0));
 }

@@ -16,6 +16,7 @@ use crate::rules::threejs::audit_duels::AuditDuel;
 use crate::rules::threejs::course::Unit;
 use crate::rules::threejs::results::{answers_file, report_file, report_line};
 use crate::ui::Report;
+use crate::world::git::TreeFiles;
 
 /// Commits the results that have been written, by this run or by one that was killed.
 ///
@@ -33,15 +34,27 @@ pub(super) fn commit(context: &Context<'_>, table: &Table, report: &mut Report) 
     context.carry_out(&plan, &files, report)
 }
 
+/// Are the audit requests as in the last commit? Other hosts wait for them.
+///
+/// # Errors
+/// A file cannot be read.
+pub(super) fn has_committed_requests(context: &Context<'_>, table: &Table) -> Result<bool> {
+    let file = ThreejsFile::Round(table.terms.round, ThreejsRoundFile::RequireAudit);
+    Ok(context.store.read_file(&file)? == last_commit(context)?.map_or(Ok(None), |tree| tree.read(&file.path()))?)
+}
+
+/// The files of the last commit; `None` if there is none.
+fn last_commit(context: &Context<'_>) -> Result<Option<TreeFiles>> {
+    let Some(git) = &context.git else { return Ok(None) };
+    git.head()?.map(|head| git.tree(&head.to_string())).transpose()
+}
+
 /// The files of this round of duels that are missing from the last commit, with their lines for the message. Compared
 /// with the rows of the committed matrices, so that files of a killed run are among them.
 fn uncommitted(context: &Context<'_>, table: &Table) -> Result<(Vec<FilePath>, Vec<String>)> {
     let round = table.terms.round;
     let of = |file| ThreejsFile::Round(round, file);
-    let tree = match &context.git {
-        Some(git) => git.head()?.map(|head| git.tree(&head.to_string())).transpose()?,
-        None => None,
-    };
+    let tree = last_commit(context)?;
     let read = |file: &ThreejsFile| tree.as_ref().map_or(Ok(None), |tree| tree.read(&file.path()));
     let matrix = read(&of(ThreejsRoundFile::Matrix))?.and_then(|bytes| Matrix::parse(Format::Threejs, &bytes).ok());
     let audits =

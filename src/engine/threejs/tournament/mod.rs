@@ -5,7 +5,7 @@ mod table;
 
 use serde_json::{Value, json};
 
-use self::files::commit;
+use self::files::{commit, has_committed_requests};
 use self::table::Table;
 use crate::base::error::{Error, Result};
 use crate::base::text::counted;
@@ -61,7 +61,10 @@ pub(crate) fn duel(
     // What has changed since the last run: reports, readings of sources.
     let plan = follow(&table.terms, &mut table.files).map_err(Error::failed)?;
     context.write(&plan, report)?;
-    commit(context, &table, report)?;
+    // The results of a run that was killed wait for the commit that they would have been part of.
+    if !plan.writes.is_empty() || !has_committed_requests(context, &table)? {
+        commit(context, &table, report)?;
+    }
     let played = play(context.ui, &context.stop, &court, &mut table.course(context, &court.question, report));
     conclude(context, &table, played, report)
 }

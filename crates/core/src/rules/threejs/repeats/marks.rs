@@ -72,8 +72,10 @@ pub enum RepeatMark {
     Pod { pod: String, provider: String },
     /// A pod never took a batch. It counts against the program.
     NeverReady { pod: String, reason: String },
-    /// A pod was given up before it took a batch, for reasons of ours.
+    /// A pod was given up, for reasons of ours.
     NotReached { pod: String },
+    /// A pod has been given this batch, and was seen at work on it for so long: 0 when it took it.
+    AtWork { repeat: u32, batch: usize, pod: String, seconds: f64 },
     /// A batch is finished: its results are kept on disk, and its stems are those of the batch.
     Batch { repeat: u32, batch: usize, pod: String, seconds: f64, answers: Vec<(PromptStem, Answered)> },
     /// The results of a batch are gone from this machine: it has to be made again.

@@ -4,6 +4,7 @@
 
 pub mod marks;
 pub mod record;
+mod told;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -11,12 +12,11 @@ use serde_json::Value;
 
 use self::marks::{Answered, PodEnd, RepeatMark, StoredModule};
 use super::known::LEFT_OUT;
-use super::reports::{MOST_SECONDS, NO_PROGRAM, violations};
+use super::reports::{MOST_SECONDS, violations};
 use crate::model::ids::{Hotkey, PromptStem, Seed};
 use crate::model::record::Extra;
 use crate::model::threejs::outputs::{Module, Modules};
-use crate::model::threejs::pod_stats::{Payload, PodRun, PodRunEntry, PodRuns};
-use crate::model::threejs::reports::{Repeat, RepeatedReport, ReportOutcome};
+use crate::model::threejs::reports::Repeat;
 
 /// Prompts of a batch.
 pub const BATCH: usize = 32;
@@ -65,6 +65,16 @@ struct CutOff {
     seconds: f64,
 }
 
+/// A batch that a pod has been given.
+#[derive(Debug, Clone, PartialEq)]
+struct Given {
+    pod: String,
+    repeat: u32,
+    batch: usize,
+    /// For how many seconds it was seen at work on it.
+    seconds: f64,
+}
+
 /// A program's repeats so far.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Repeats {
@@ -85,6 +95,10 @@ pub struct Repeats {
     stored: HashMap<(u32, PromptStem), StoredModule>,
     /// How a pod's part in a repeat ended, and what its program said.
     ends: BTreeMap<(u32, String), (PodEnd, Option<Value>)>,
+    /// The pod that was ordered last, unless it has ended.
+    open_pod: Option<String>,
+    /// The batch that a pod has been given, until it is finished.
+    given: Option<Given>,
 }
 
 impl Repeats {
@@ -106,6 +120,8 @@ impl Repeats {
             overtime: BTreeMap::new(),
             stored: HashMap::new(),
             ends: BTreeMap::new(),
+            open_pod: None,
+            given: None,
         }
     }
 
@@ -123,15 +139,21 @@ impl Repeats {
                 *self = Repeats { begun: Some((image, seed)), ..fresh };
             }
             RepeatMark::Pod { pod, provider } => {
+                self.open_pod = Some(pod.clone());
                 if !self.pods.iter().any(|(known, _)| *known == pod) {
                     self.pods.push((pod, provider));
                 }
             }
-            RepeatMark::NeverReady { .. } if self.taken => self.swapped += 1,
-            RepeatMark::NeverReady { .. } => self.first_failed += 1,
-            RepeatMark::NotReached { .. } => {}
+            RepeatMark::NeverReady { .. } => {
+                *(if self.taken { &mut self.swapped } else { &mut self.first_failed }) += 1;
+                self.close_pod();
+            }
+            RepeatMark::NotReached { .. } => self.close_pod(),
+            RepeatMark::AtWork { repeat, batch, pod, seconds } => {
+                self.given = Some(Given { pod, repeat, batch, seconds });
+            }
             RepeatMark::Batch { repeat, batch, pod, seconds, answers } => {
-                self.taken = true;
+                (self.taken, self.given) = (true, None);
                 self.batches.insert((repeat, batch), Batch { pod: pod.clone(), seconds, answers });
                 if self.is_generated(repeat) {
                     self.ends.insert((repeat, pod), (PodEnd::Completed, None));
@@ -149,9 +171,27 @@ impl Repeats {
                 let overtime = self.overtime.contains_key(&repeat);
                 self.swapped += u32::from(end != PodEnd::Completed && !overtime);
                 self.ends.insert((repeat, pod), (end, payload));
+                self.close_pod();
             }
             RepeatMark::Reopened => (self.first_failed, self.swapped) = (0, 0),
         }
+    }
+
+    fn close_pod(&mut self) {
+        (self.open_pod, self.given) = (None, None);
+    }
+
+    /// The pod that was ordered last, unless it has ended: of a run that was killed it may still be there.
+    #[must_use]
+    pub fn open_pod(&self) -> Option<&str> {
+        self.open_pod.as_deref()
+    }
+
+    /// For how many seconds this pod was seen at work on this batch; `None` if it has not been given it.
+    #[must_use]
+    pub fn at_work(&self, repeat: u32, batch: usize, pod: &str) -> Option<f64> {
+        let given = self.given.as_ref()?;
+        (given.pod == pod && (given.repeat, given.batch) == (repeat, batch)).then_some(given.seconds)
     }
 
     /// The name of the next pod: `prefix` and a number. An endpoint of the operator's is the same pod in every run.
@@ -308,95 +348,6 @@ impl Repeats {
 
     fn is_generated(&self, repeat: u32) -> bool {
         (0..self.batch_count()).all(|batch| self.batches.contains_key(&(repeat, batch)))
-    }
-
-    /// The repeats whose modules are all stored, and of which there is something to record.
-    #[must_use]
-    pub fn recordable(&self) -> Vec<u32> {
-        if self.never_deployed() {
-            return Vec::new();
-        }
-        (1..=self.repeats).filter(|repeat| self.is_settled(*repeat)).collect()
-    }
-
-    /// `pod_stats.json`, of the repeats to which nothing will be added; empty if no pod took part in one.
-    #[must_use]
-    pub fn stats(&self) -> PodRuns {
-        let mut stats = PodRuns::default();
-        for repeat in (1..=self.repeats).filter(|repeat| self.is_settled(*repeat)) {
-            for (pod, provider) in &self.pods {
-                let (batch_times, end) = (self.times(repeat, pod), self.ends.get(&(repeat, pod.clone())));
-                if batch_times.is_empty() && end.is_none() {
-                    continue;
-                }
-                // A run that was killed had no chance to note the end; services that are cancelled leave the same word.
-                let (end, payload) = end.cloned().unwrap_or((PodEnd::Unreachable, None));
-                let run = PodRun {
-                    pod_id: pod.clone(),
-                    repeat_index: repeat,
-                    provider: provider.clone(),
-                    // `sum()` of an empty list is -0.0.
-                    total_generation_time: batch_times.iter().sum::<f64>() + 0.0,
-                    batch_times,
-                    termination_reason: end.word().to_owned(),
-                    payload: Payload(payload.unwrap_or(Value::Null)),
-                    extra: Extra::default(),
-                };
-                stats.insert(format!("{pod}-r{repeat}"), PodRunEntry::Run(run));
-            }
-        }
-        stats
-    }
-
-    /// The report; `None` before there is anything to report, and for the leader.
-    #[must_use]
-    pub fn report(&self) -> Option<RepeatedReport> {
-        let Purpose::Audit { hotkey, .. } = &self.purpose else { return None };
-        let report = |outcome, repeats, reason: String| {
-            Some(RepeatedReport { hotkey: hotkey.clone(), outcome, repeats, reason, extra: Extra::default() })
-        };
-        if self.never_deployed() {
-            let [_, not_deployed] = NO_PROGRAM;
-            return report(ReportOutcome::Rejected, Vec::new(), not_deployed.to_owned());
-        }
-        let spent = !self.may_order() && self.work() != Work::Nothing;
-        let mut repeats = Vec::new();
-        for number in 1..=self.repeats {
-            if !self.is_settled(number) {
-                break;
-            }
-            repeats.push(self.repeat(number));
-            // Without pods, all repeats are summed up as they are.
-            if !spent && !violations(&repeats).is_empty() {
-                break;
-            }
-        }
-        let reason = violations(&repeats).join("; ");
-        let whole = u32::try_from(repeats.len()).is_ok_and(|count| count >= self.repeats);
-        match (reason.is_empty(), whole) {
-            (false, _) => report(ReportOutcome::Rejected, repeats, reason),
-            (true, true) => report(ReportOutcome::Completed, repeats, reason),
-            (true, false) if repeats.is_empty() => None,
-            (true, false) => report(ReportOutcome::Pending, repeats, reason),
-        }
-    }
-
-    /// A repeat as the report counts it: prompts without an answer have failed.
-    fn repeat(&self, number: u32) -> Repeat {
-        let made: HashSet<&PromptStem> =
-            self.answers(number).filter(|(_, answer)| **answer == Answered::Module).map(|(stem, _)| stem).collect();
-        let asked: HashSet<&PromptStem> = match &self.purpose {
-            Purpose::Baseline => self.stems.iter().collect(),
-            Purpose::Audit { submitted, .. } => submitted.iter().collect(),
-        };
-        let generated_prompts = asked.iter().filter(|stem| made.contains(*stem)).count() as u64;
-        Repeat {
-            repeat_index: number,
-            generated_prompts,
-            failed_prompts: asked.len() as u64 - generated_prompts,
-            generation_time: self.seconds(number),
-            extra: Extra::default(),
-        }
     }
 
     /// What a program answered about the prompts of a batch: those with a reason failed, even if there is a module;

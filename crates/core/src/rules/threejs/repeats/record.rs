@@ -4,48 +4,97 @@ use super::{Purpose, Repeats};
 use crate::model::ids::{Hotkey, Player, RoundNumber};
 use crate::model::record::Extra;
 use crate::model::store::FileWrite;
+use crate::model::sums::Sums;
 use crate::model::threejs::file::{ThreejsFile, ThreejsPlayerFile, ThreejsRoundFile};
+use crate::model::threejs::outputs::Modules;
+use crate::model::threejs::pod_stats::PodRuns;
 use crate::model::threejs::reports::{GenerationReport, GenerationReports, RepeatedReport, ReportOutcome};
 use crate::model::threejs::snapshot::ThreejsRound;
 use crate::rules::Plan;
 use crate::rules::threejs::reports::NO_PROGRAM;
 
-/// The files that a player's repeats write: the modules of each whole repeat, its pods, and then the report.
+/// What is to be written next of a player's repeats: the first step that is not recorded yet; nothing once all are. So
+/// there is a commit for each repeat, however many were finished since the files were last written.
 #[must_use]
 pub fn saved(round: RoundNumber, player: &Player, repeats: &Repeats, files: &ThreejsRound) -> Plan {
-    let mut plan = Plan::default();
-    let of = |file| ThreejsFile::Player(round, player.clone(), file);
-    let own_files = files.players.get(player);
-    let mut sums = own_files.and_then(|own| own.sums.get()).cloned().unwrap_or_default();
-    let known = sums.0.len();
-    for repeat in repeats.recordable() {
-        sums.0.extend(repeats.sums(repeat).cloned());
-        let modules = repeats.generated(repeat);
-        let own = own_files.and_then(|own| own.generated.get(&repeat));
-        if own.and_then(|slot| slot.get()) != Some(&modules) {
-            plan.writes.push(FileWrite::new(of(ThreejsPlayerFile::Generated(Some(repeat))), &modules));
+    let steps = repeats.steps();
+    let recorded = player.hotkey().and_then(|hotkey| files.generation_reports.get()?.get(hotkey));
+    let is_recorded = |step: &u32| match (repeats.report(*step), recorded) {
+        (Some(report), Some(GenerationReport::Repeated(known))) => report == *known,
+        _ => false,
+    };
+    let done = steps.iter().rposition(is_recorded).map_or(0, |at| at + 1);
+    let before = done.checked_sub(1).and_then(|at| steps.get(at)).copied().unwrap_or_default();
+    let (from, through) = match (steps.get(done), steps.last()) {
+        (Some(next), _) => (before, *next),
+        // A batch may have been lost and made again.
+        (None, Some(last)) => (0, *last),
+        (None, None) => return Plan::default(),
+    };
+    let step = Step::of(repeats, files, player, (from, through));
+    let is_new = done < steps.len() && step.report.is_some();
+    if is_new || step.differs(files, player) { step.plan(round, player, files) } else { Plan::default() }
+}
+
+/// What is written at once.
+struct Step {
+    /// The modules of each repeat, by its number.
+    generated: Vec<(u32, Modules)>,
+    sums: Sums,
+    /// Empty: not written.
+    stats: PodRuns,
+    report: Option<RepeatedReport>,
+}
+
+impl Step {
+    /// The repeats after the first of these numbers, up to the second.
+    fn of(repeats: &Repeats, files: &ThreejsRound, player: &Player, (from, through): (u32, u32)) -> Step {
+        let known = files.players.get(player).and_then(|own| own.sums.get());
+        let mut sums = known.cloned().unwrap_or_default();
+        let recordable = repeats.recordable(through);
+        recordable.iter().for_each(|repeat| sums.0.extend(repeats.sums(*repeat).cloned()));
+        let new = recordable.into_iter().filter(|repeat| *repeat > from);
+        let generated = new.map(|repeat| (repeat, repeats.generated(repeat))).collect();
+        let report = repeats.report(through);
+        let whole = report.is_some() || *repeats.purpose() == Purpose::Baseline;
+        let stats = if whole { repeats.stats(through) } else { PodRuns::default() };
+        Step { generated, sums, stats, report }
+    }
+
+    /// Is any of it not in the files?
+    fn differs(&self, files: &ThreejsRound, player: &Player) -> bool {
+        let own = files.players.get(player);
+        let modules = |repeat: &u32| own.and_then(|own| own.generated.get(repeat)?.get());
+        let sums = own.and_then(|own| own.sums.get()).map_or(0, |sums| sums.0.len());
+        let stats = own.and_then(|own| own.pod_stats.get());
+        self.generated.iter().any(|(repeat, own)| modules(repeat) != Some(own))
+            || self.sums.0.len() > sums
+            || (!self.stats.is_empty() && stats != Some(&self.stats))
+    }
+
+    /// All of its files, and last the report, by which it counts as recorded: after a kill on the way the same files are
+    /// written and committed again.
+    fn plan(self, round: RoundNumber, player: &Player, files: &ThreejsRound) -> Plan {
+        let mut plan = Plan::default();
+        let of = |file| ThreejsFile::Player(round, player.clone(), file);
+        for (repeat, modules) in &self.generated {
+            plan.writes.push(FileWrite::new(of(ThreejsPlayerFile::Generated(Some(*repeat))), modules));
             let name = format!("generated_{repeat}.json");
             push_line(&mut plan, &format!("Update {name} for round {round}, miner {}", player.short()));
         }
-    }
-    if sums.0.len() > known {
-        plan.writes.push(FileWrite::new(of(ThreejsPlayerFile::Sums), &sums));
-    }
-    let stats = repeats.stats();
-    let report = repeats.report();
-    let whole = report.is_some() || *repeats.purpose() == Purpose::Baseline;
-    if whole && !stats.is_empty() {
-        plan.writes.push(FileWrite::new(of(ThreejsPlayerFile::PodStats), &stats));
-    }
-    if let Some(report) = report {
-        let said = said(&report);
-        if let Some(write) = reported(round, report, files) {
-            plan.writes.push(write);
-            plan.says.push(said);
+        if !self.sums.0.is_empty() {
+            plan.writes.push(FileWrite::new(of(ThreejsPlayerFile::Sums), &self.sums));
+        }
+        if !self.stats.is_empty() {
+            plan.writes.push(FileWrite::new(of(ThreejsPlayerFile::PodStats), &self.stats));
+        }
+        if let Some(report) = self.report {
+            plan.says.push(said(&report));
+            plan.writes.push(reported(round, report, files));
             push_line(&mut plan, &format!("Update generation reports for round {round}"));
         }
+        plan
     }
-    plan
 }
 
 /// Rejects a miner whose program can never run.
@@ -60,7 +109,11 @@ pub fn never_built(round: RoundNumber, hotkey: &Hotkey, files: &ThreejsRound) ->
         extra: Extra::default(),
     };
     let says = vec![said(&report)];
-    let writes: Vec<FileWrite> = reported(round, report, files).into_iter().collect();
+    let known = files.generation_reports.get().and_then(|reports| reports.get(hotkey));
+    if known == Some(&GenerationReport::Repeated(report.clone())) {
+        return Plan { says, ..Plan::default() };
+    }
+    let writes = vec![reported(round, report, files)];
     Plan { writes, message: format!("Update generation reports for round {round}"), says }
 }
 
@@ -80,19 +133,16 @@ fn said(report: &RepeatedReport) -> String {
     }
 }
 
-/// `generation_reports.json` with this report, if that is a change. New entries stand in the order of the requests,
-/// whichever program is done first.
-fn reported(round: RoundNumber, report: RepeatedReport, files: &ThreejsRound) -> Option<FileWrite> {
+/// `generation_reports.json` with this report. New entries stand in the order of the requests, whichever program is done
+/// first.
+fn reported(round: RoundNumber, report: RepeatedReport, files: &ThreejsRound) -> FileWrite {
     let mut reports = files.generation_reports.get().cloned().unwrap_or_default();
     let hotkey = report.hotkey.clone();
     let report = GenerationReport::Repeated(report);
-    if reports.get(&hotkey) == Some(&report) {
-        return None;
-    }
     let requests = files.require_audit.get().map(Vec::as_slice).unwrap_or_default();
     let rank = |hotkey: &Hotkey| requests.iter().position(|request| request.hotkey == *hotkey);
     place(&mut reports, hotkey, report, rank);
-    Some(FileWrite::new(ThreejsFile::Round(round, ThreejsRoundFile::GenerationReports), &reports))
+    FileWrite::new(ThreejsFile::Round(round, ThreejsRoundFile::GenerationReports), &reports)
 }
 
 fn place(

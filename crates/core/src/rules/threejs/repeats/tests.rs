@@ -1,7 +1,19 @@
+use std::collections::BTreeMap as Files;
+
+use super::record::saved;
 use super::*;
+use crate::base::error::Result;
+use crate::model::ids::{Player, RoundNumber};
+use crate::model::snapshot::Source;
+use crate::model::threejs::pod_stats::PodRunEntry;
+use crate::model::threejs::reports::ReportOutcome;
+use crate::model::threejs::snapshot::ThreejsSnapshot;
 
 const HOTKEY: &str = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
 const REPEATS: u32 = 2;
+
+/// Through the last repeat.
+const ALL: u32 = u32::MAX;
 
 fn stems(count: usize) -> Vec<PromptStem> {
     (0..count).map(|at| format!("p{at:03}").parse().unwrap()).collect()
@@ -66,9 +78,13 @@ fn a_program_makes_batch_after_batch_and_repeat_after_repeat() {
         finish(&mut repeats, &pod, 100.0, usize::from(batch == 2));
     }
     assert_eq!(sizes, [(1, 0, 32), (1, 1, 32), (1, 2, 6), (2, 0, 32), (2, 1, 32), (2, 2, 6)]);
-    assert_eq!((repeats.report(), repeats.recordable(), is_over(&repeats)), (None, vec![], false), "nothing is stored");
+    assert_eq!(
+        (repeats.report(ALL), repeats.recordable(ALL), is_over(&repeats)),
+        (None, vec![], false),
+        "nothing is stored"
+    );
     store(&mut repeats);
-    let report = repeats.report().unwrap();
+    let report = repeats.report(ALL).unwrap();
     assert_eq!((report.outcome, report.reason.as_str(), report.repeats.len()), (ReportOutcome::Completed, "", 2));
     assert_eq!((report.repeats[0].generated_prompts, report.repeats[0].failed_prompts), (69, 1));
     assert_eq!(report.repeats[1].generation_time, Some(300.0));
@@ -76,7 +92,7 @@ fn a_program_makes_batch_after_batch_and_repeat_after_repeat() {
     let generated = repeats.generated(1);
     assert_eq!(generated.keys().cloned().collect::<Vec<_>>(), stems(70));
     assert_eq!(generated.get_index(64).unwrap().1.failure_reason.as_deref(), Some("no"));
-    let stats = repeats.stats();
+    let stats = repeats.stats(ALL);
     assert_eq!(stats.keys().collect::<Vec<_>>(), [&format!("{pod}-r1"), &format!("{pod}-r2")]);
     assert!(is_over(&repeats));
 }
@@ -87,8 +103,8 @@ fn a_repeat_is_reported_before_the_next_is_done() {
     let pod = ordered(&mut repeats);
     finish(&mut repeats, &pod, 1.0, 0);
     store(&mut repeats);
-    let report = repeats.report().unwrap();
-    assert_eq!((report.outcome, report.repeats.len(), repeats.recordable()), (ReportOutcome::Pending, 1, vec![1]));
+    let report = repeats.report(ALL).unwrap();
+    assert_eq!((report.outcome, report.repeats.len(), repeats.recordable(ALL)), (ReportOutcome::Pending, 1, vec![1]));
     assert!(!is_over(&repeats));
 }
 
@@ -101,7 +117,7 @@ fn too_many_failures_end_the_repeats_at_once() {
     finish(&mut repeats, &pod, 1.0, 1);
     assert_eq!(repeats.work(), Work::Nothing);
     store(&mut repeats);
-    let report = repeats.report().unwrap();
+    let report = repeats.report(ALL).unwrap();
     assert_eq!(report.reason, "Repeat 1: 19 failed prompts exceed tolerance (12)", "6 have no answer");
     assert_eq!(report.outcome, ReportOutcome::Rejected);
     assert!(is_over(&repeats));
@@ -117,10 +133,10 @@ fn a_repeat_that_takes_too_long_is_cut_off() {
     repeats.take(RepeatMark::PodEnded { repeat: 1, pod, end: PodEnd::BatchTimeLimit, payload: None });
     assert_eq!((repeats.work(), repeats.replacements_remaining()), (Work::Nothing, REPLACEMENTS));
     store(&mut repeats);
-    let report = repeats.report().unwrap();
+    let report = repeats.report(ALL).unwrap();
     let reason = "Repeat 1: time (7200.5s) exceeds limit (7200.0s); Repeat 1: 38 failed prompts exceed tolerance (12)";
     assert_eq!(report.reason, reason);
-    let stats = repeats.stats();
+    let stats = repeats.stats(ALL);
     let Some((_, PodRunEntry::Run(run))) = stats.first() else { panic!() };
     assert_eq!((run.termination_reason.as_str(), run.total_generation_time), ("batch_time_limit", 7200.5));
     assert!(crate::rules::threejs::reports::objections(&report, REPEATS).is_empty());
@@ -134,9 +150,9 @@ fn two_first_deploys_and_three_replacements_are_all() {
         never.take(RepeatMark::NeverReady { pod, reason: "?".to_owned() });
         assert_eq!(never.may_order(), remaining);
     }
-    let report = never.report().unwrap();
+    let report = never.report(ALL).unwrap();
     assert_eq!((report.outcome, report.reason.as_str()), (ReportOutcome::Rejected, "Failed to deploy a docker image"));
-    assert!(report.repeats.is_empty() && never.stats().is_empty() && is_over(&never));
+    assert!(report.repeats.is_empty() && never.stats(ALL).is_empty() && is_over(&never));
 
     let mut repeats = repeats(40);
     let first = ordered(&mut repeats);
@@ -155,14 +171,14 @@ fn two_first_deploys_and_three_replacements_are_all() {
     assert_eq!((repeats.may_order(), repeats.replacements_remaining()), (true, 0));
     repeats.take(RepeatMark::NeverReady { pod, reason: "?".to_owned() });
     assert!(!repeats.may_order() && is_over(&repeats));
-    let report = repeats.report().unwrap();
+    let report = repeats.report(ALL).unwrap();
     assert_eq!(report.repeats.len(), 2, "all repeats are summed up");
     assert_eq!((report.repeats[0].failed_prompts, report.repeats[1].generation_time), (8, None));
     assert_eq!(report.reason, "Repeat 2: 40 failed prompts exceed tolerance (12)");
-    assert_eq!((repeats.recordable(), repeats.generated(2).len()), (vec![1, 2], 40));
+    assert_eq!((repeats.recordable(ALL), repeats.generated(2).len()), (vec![1, 2], 40));
     assert_eq!(repeats.generated(1)[39].failure_reason.as_deref(), Some("missing from batch results"));
     let ends: Vec<_> = repeats
-        .stats()
+        .stats(ALL)
         .values()
         .map(|entry| match entry {
             PodRunEntry::Run(run) => run.termination_reason.clone(),
@@ -182,7 +198,7 @@ fn another_image_begins_anew() {
     assert!(repeats.has_begun("a", Seed(1)) && !repeats.has_begun("b", Seed(1)));
     repeats.take(RepeatMark::Begun { image: "b".to_owned(), seed: Seed(1) });
     assert!(matches!(repeats.work(), Work::Batch { repeat: 1, batch: 0, .. }));
-    assert!(repeats.stats().is_empty());
+    assert!(repeats.stats(ALL).is_empty());
 }
 
 #[test]
@@ -205,4 +221,137 @@ fn a_batch_that_is_gone_is_made_again() {
     finish(&mut repeats, &pod, 5.0, 0);
     finish(&mut repeats, &pod, 5.0, 0);
     assert_eq!(repeats.seconds(1), Some(10.0));
+}
+
+/// The files of a round, and the commits that led to them.
+#[derive(Debug, Default, PartialEq)]
+struct Recorded {
+    files: Files<String, Vec<u8>>,
+    commits: Vec<(String, Vec<String>)>,
+}
+
+impl Source for Recorded {
+    fn list(&self) -> Result<Vec<String>> {
+        Ok(self.files.keys().cloned().collect())
+    }
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
+        Ok(self.files.get(path).cloned())
+    }
+}
+
+impl Recorded {
+    /// Writes what is due; at most so many files of it, as after a kill.
+    fn record(&mut self, repeats: &Repeats, most: usize) {
+        let round = RoundNumber(2);
+        let player = Player::Miner(HOTKEY.parse().unwrap());
+        loop {
+            let snapshot = ThreejsSnapshot::load_some(self, |_| true).unwrap();
+            let files = snapshot.rounds.get(&round).cloned().unwrap_or_default();
+            let plan = saved(round, &player, repeats, &files);
+            if plan.writes.is_empty() {
+                return;
+            }
+            for write in plan.writes.iter().take(most) {
+                self.files.insert(write.file.to_string(), write.bytes.clone());
+            }
+            if most < plan.writes.len() {
+                return;
+            }
+            self.commits.push((plan.message, plan.writes.iter().map(|write| write.file.to_string()).collect()));
+        }
+    }
+}
+
+/// What happens to a program, mark after mark.
+fn marks(end: &str) -> Vec<RepeatMark> {
+    let mut repeats = repeats(40);
+    let mut marks = Vec::new();
+    let mut take = |repeats: &mut Repeats, mark: RepeatMark| {
+        marks.push(mark.clone());
+        repeats.take(mark);
+    };
+    let mut pod = String::new();
+    for turn in 0..6 {
+        if turn == 0 || end == "spent" && turn > 2 {
+            pod = repeats.next_pod("miner-02-5grwvaef5z-", "runpod");
+            take(&mut repeats, RepeatMark::Pod { pod: pod.clone(), provider: "runpod".to_owned() });
+        }
+        let Work::Batch { repeat, batch, stems } = repeats.work() else { break };
+        if end == "spent" && turn > 1 {
+            take(
+                &mut repeats,
+                RepeatMark::PodEnded { repeat, pod: pod.clone(), end: PodEnd::Unreachable, payload: None },
+            );
+            continue;
+        }
+        let failed = end == "rejected" && repeat == 2;
+        let answer = if failed { Answered::Failed("no".to_owned()) } else { Answered::Module };
+        let answers = stems.into_iter().map(|stem| (stem, answer.clone())).collect();
+        take(&mut repeats, RepeatMark::Batch { repeat, batch, pod: pod.clone(), seconds: 9.5, answers });
+        for (repeat, _, stems) in repeats.unstored() {
+            for stem in stems {
+                let sums = vec![(format!("generated_{repeat}/{stem}.js"), "0".repeat(64))];
+                let js = format!("https://s.example/{repeat}/{stem}.js");
+                let module = StoredModule { js, views: None, size: 5, sums };
+                take(&mut repeats, RepeatMark::Stored { repeat, stem, module });
+            }
+        }
+    }
+    marks
+}
+
+#[test]
+fn commits_do_not_depend_on_when_the_files_are_written_nor_on_kills() {
+    for (end, commits) in [("whole", 2), ("rejected", 2), ("spent", 2)] {
+        let marks = marks(end);
+        let mut expected = Recorded::default();
+        let mut so_far = repeats(40);
+        for mark in &marks {
+            so_far.take(mark.clone());
+            expected.record(&so_far, usize::MAX);
+        }
+        assert_eq!(expected.commits.len(), commits, "{end}: {:#?}", expected.commits);
+        let (_, files) = &expected.commits[0];
+        let path = |name: &str| format!("rounds/2/{HOTKEY}/{name}");
+        let last = "rounds/2/generation_reports.json".to_owned();
+        assert_eq!(files, &[path("generated_1.json"), path("SHA256SUMS"), path("pod_stats.json"), last]);
+        // Now and then, only at the end, and each time with a kill after this many files.
+        for (every, most) in [(7, usize::MAX), (usize::MAX, usize::MAX), (1, 0), (1, 1), (1, 2), (1, 3), (7, 2)] {
+            let (mut recorded, mut so_far) = (Recorded::default(), repeats(40));
+            for (at, mark) in marks.iter().enumerate() {
+                so_far.take(mark.clone());
+                if (at + 1) % every == 0 {
+                    recorded.record(&so_far, most);
+                    recorded.record(&so_far, usize::MAX);
+                }
+            }
+            recorded.record(&so_far, usize::MAX);
+            assert_eq!(recorded, expected, "{end}: every {every} marks, {most} files");
+        }
+    }
+}
+
+#[test]
+fn a_pod_is_open_until_it_ends_and_knows_its_batch() {
+    let mut repeats = repeats(40);
+    assert_eq!(repeats.open_pod(), None);
+    let pod = ordered(&mut repeats);
+    let at_work =
+        |seconds| RepeatMark::AtWork { repeat: 1, batch: 0, pod: "miner-02-5grwvaef5z-0".to_owned(), seconds };
+    repeats.take(at_work(0.0));
+    repeats.take(at_work(61.5));
+    assert_eq!((repeats.open_pod(), repeats.at_work(1, 0, &pod)), (Some(pod.as_str()), Some(61.5)));
+    assert_eq!((repeats.at_work(1, 1, &pod), repeats.at_work(1, 0, "another")), (None, None));
+    finish(&mut repeats, &pod, 70.0, 0);
+    assert_eq!(
+        (repeats.open_pod(), repeats.at_work(1, 0, &pod)),
+        (Some(pod.as_str()), None),
+        "it takes the next batch"
+    );
+    repeats.take(at_work(0.0));
+    swap(&mut repeats, &pod, PodEnd::Requested);
+    assert_eq!((repeats.open_pod(), repeats.at_work(1, 0, &pod)), (None, None));
+    let pod = ordered(&mut repeats);
+    repeats.take(RepeatMark::NotReached { pod });
+    assert_eq!((repeats.open_pod(), repeats.replacements_remaining()), (None, 2));
 }
