@@ -146,7 +146,7 @@ fn say(folder: &SandboxFolder, summary: &SandboxSummary, report: &mut Report) ->
 
 /// What to try next where the judge or the operator is not honest: an honest judge is asked about the same duels.
 fn found_out(summary: &SandboxSummary, (dir, program): (&str, &str), report: &mut Report) {
-    let Params { seed, rounds, miners, prompts, port, judge, format } = &summary.params;
+    let Params { seed, rounds, miners, prompts, port, judge, format, views: _ } = &summary.params;
     let shows = match judge {
         JudgeMode::Lies => "ends with 1 and names the duel",
         _ => "what the judge prefers, and how often its two orders disagree",
