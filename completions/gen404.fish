@@ -48,7 +48,7 @@ complete -c gen404 -n "__fish_gen404_needs_command" -f -a "open" -d 'Record the 
 complete -c gen404 -n "__fish_gen404_needs_command" -f -a "reveal-seed" -d 'Fix the round\'s submissions, draw its seed, choose its prompts'
 complete -c gen404 -n "__fish_gen404_needs_command" -f -a "builds" -d 'Follow the miners\' image builds'
 complete -c gen404 -n "__fish_gen404_needs_command" -f -a "duel" -d 'Play the matches that the tournament needs, call for audits, declare the winner'
-complete -c gen404 -n "__fish_gen404_needs_command" -f -a "judge" -d 'Ask the judge about one duel, and show both answers'
+complete -c gen404 -n "__fish_gen404_needs_command" -f -a "judge" -d 'Ask the judge about one duel, and show its answers'
 complete -c gen404 -n "__fish_gen404_needs_command" -f -a "download" -d 'Fetch the miners\' files, draw and store them, record what was stored'
 complete -c gen404 -n "__fish_gen404_needs_command" -f -a "baseline" -d 'Generate the leader\'s outputs for the round\'s prompts, on rented pods'
 complete -c gen404 -n "__fish_gen404_needs_command" -f -a "audit" -d 'Regenerate what the leading miners submitted, compare, and record a verdict'
@@ -72,14 +72,15 @@ complete -c gen404 -n "__fish_gen404_using_subcommand init" -l description -d 'A
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l first-day -d 'The first day on which a round may start' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l last-day -d 'The last day on which a round may start' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l start-time -d 'Time of day at which a round starts (UTC)' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand init" -l generation-minutes -d 'Minutes that miners have to generate and upload' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l generation-minutes -d 'Minutes that miners have to generate and upload [default: 120; threejs: 240]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l buffer-hours -d 'Minimum hours between opening a round and its start' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand init" -l win-margin -d 'The margin that a challenger needs, as a fraction of the duels' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand init" -l weight-decay -d 'Weight that a leader loses in each round that it holds' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand init" -l weight-floor -d 'Lowest weight a leader can decay to' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l win-margin -d 'The margin that a challenger needs, as a fraction of the duels [default: 0.05; threejs: 0.07]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l weight-decay -d 'Weight that a leader loses in each round that it holds [default: 0.05; threejs: 0.2]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l weight-floor -d 'Lowest weight a leader can decay to [default: 0.1; threejs: 0.2]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l prompts -d 'Prompts in a round' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l carryover -d 'Prompts carried over from the previous round' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand init" -l round-days -d 'Days from one round to the next' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l round-days -d 'Days from one round to the next [default: 1; threejs: 3]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l audit-repeats -d 'How often the program of a winner is run again: of threejs only [default: 3]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l rule -d 'Override a default limit, such as mismatches=4: a key of `rules` in config.json' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l format -d 'What the competition is about [default: mesh]' -r -f -a "mesh\t'Textured meshes'
 threejs\t'three.js modules'"
@@ -749,7 +750,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_
 complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status doctor config log open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader lease verify check distance render report sandbox completions man help" -f -a "reveal-seed" -d 'Fix the round\'s submissions, draw its seed, choose its prompts'
 complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status doctor config log open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader lease verify check distance render report sandbox completions man help" -f -a "builds" -d 'Follow the miners\' image builds'
 complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status doctor config log open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader lease verify check distance render report sandbox completions man help" -f -a "duel" -d 'Play the matches that the tournament needs, call for audits, declare the winner'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status doctor config log open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader lease verify check distance render report sandbox completions man help" -f -a "judge" -d 'Ask the judge about one duel, and show both answers'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status doctor config log open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader lease verify check distance render report sandbox completions man help" -f -a "judge" -d 'Ask the judge about one duel, and show its answers'
 complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status doctor config log open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader lease verify check distance render report sandbox completions man help" -f -a "download" -d 'Fetch the miners\' files, draw and store them, record what was stored'
 complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status doctor config log open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader lease verify check distance render report sandbox completions man help" -f -a "baseline" -d 'Generate the leader\'s outputs for the round\'s prompts, on rented pods'
 complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status doctor config log open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader lease verify check distance render report sandbox completions man help" -f -a "audit" -d 'Regenerate what the leading miners submitted, compare, and record a verdict'
