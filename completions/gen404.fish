@@ -687,6 +687,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l miners -d 'Min
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l prompts -d 'Prompts in a round, 1 to 128 [default: 10]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l format -d 'What the competition is about [default: mesh]' -r -f -a "mesh\t'Textured meshes'
 threejs\t'three.js modules'"
+complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l views -d 'Have three.js modules drawn by what [views] of this settings file names, such as a browser, instead of a stand-in' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l port -d 'The port of all servers; 0 picks a free one [default: 24404, or the next free one]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l judge -d 'How the judge behaves, to see what `verify` makes of it [default: honest]' -r -f -a "honest\t'It answers what it sees'
 lies\t'Its operator records a winner that its answers do not give: `verify` finds it'

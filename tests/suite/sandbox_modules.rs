@@ -174,9 +174,7 @@ fn a_round_of_modules_drawn_by_a_browser() {
     );
     std::fs::write(folder.path().join("views.toml"), views).unwrap();
     let size = ["--format", "threejs", "--rounds", "1", "--miners", "8", "--prompts", "8", "--views", "views.toml"];
-    let begun = Instant::now();
     let run = gen404(folder.path(), &[&["--json", "sandbox", "one", "--port", "0"], &size[..]].concat()).ends(0);
-    println!("played in {:.0} s", begun.elapsed().as_secs_f64());
     let ending = run.json();
     assert_eq!(ending["details"]["rounds"][0]["winner"], "gifted", "{ending:#}");
     assert!(caught(&ending, 0, "endless").contains("TIMEOUT_EXCEEDED"), "{ending:#}");

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::stand_in::StandInPod;
 use super::tests::{Bench, IMAGE, ROUND, miner, pod_name, report};
 use super::*;
+use crate::base::files;
 use crate::model::ids::{Player, PromptStem, Seed};
 use crate::model::threejs::reports::ReportOutcome;
 use crate::rules::threejs::repeats::marks::RepeatMark;
@@ -59,8 +60,8 @@ impl Bench {
     /// What a run leaves that is killed while its pod works on the first batch, after 1000 seconds of it.
     fn leave(&self, pods: &RentedPods) {
         let name = pod_name();
-        fs::create_dir_all(self.own.path().join("pods")).unwrap();
-        fs::write(self.own.path().join("pods").join(&name), pods.name()).unwrap();
+        let note = std::path::Path::new("pods").join(&name);
+        files::write_below(self.own.path(), &note, pods.name().as_bytes(), files::Readers::Own).unwrap();
         pods.names().push(name.clone());
         let program = BatchProgram::new(Endpoint { url: pods.url.clone(), key: None }, BatchPolicy::default());
         let prompt = |stem: PromptStem| BatchPrompt { image_url: format!("https://p.example/{stem}.png"), stem };
@@ -122,10 +123,9 @@ fn a_pod_is_released_after_a_kill_if_its_miner_was_rejected_meanwhile() {
     let pod = StandInPod::start(Vec::new());
     let pods = RentedPods { url: pod.url.clone(), ..RentedPods::default() };
     bench.leave(&pods);
-    let round = bench.folder.path().join("rounds/2");
-    fs::create_dir_all(&round).unwrap();
-    let read = json!([{"hotkey": miner(), "verdict": "failed", "reason": "x"}]);
-    fs::write(round.join("source_audit.json"), read.to_string()).unwrap();
+    let read = json!([{"hotkey": miner(), "verdict": "failed", "reason": "x"}]).to_string();
+    let file = std::path::Path::new("rounds/2/source_audit.json");
+    files::write_below(bench.folder.path(), file, read.as_bytes(), files::Readers::All).unwrap();
     let (_, stopped) = bench.run_with(Box::new(pods.clone()));
     assert!(stopped.is_none());
     assert_eq!((pods.names().len(), bench.noted(), pod.log().begun.len()), (0, 0, 1));

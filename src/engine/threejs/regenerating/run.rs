@@ -152,7 +152,7 @@ impl RepeatsRun<'_> {
     pub(super) fn run(&self, all: &[Running], mut seen: impl FnMut(RepeatsEvent<'_>) -> Result<()>) -> Result<()> {
         let report = |error: &Error| self.ui.error_line(&error.to_string());
         let keeper = Keeper::new(self.provider.as_ref(), &self.own, &report).metered(&self.meter);
-        let go_on: Vec<PodName> = all.iter().filter_map(|running| player::pod_left(running)).collect();
+        let go_on: Vec<PodName> = all.iter().filter_map(player::pod_left).collect();
         for name in keeper.sweep_notes(&go_on)? {
             self.ui.status(&format!("released pod {name}, left by an earlier run"));
         }

@@ -326,7 +326,7 @@ fn commits_do_not_depend_on_when_the_files_are_written_nor_on_kills() {
                 }
             }
             recorded.record(&so_far, usize::MAX);
-            assert_eq!(recorded, expected, "{end}: every {every} marks, {most} files");
+            assert_eq!(recorded, expected, "{end}: after every {every} of the marks, {most} of the files");
         }
     }
 }
