@@ -95,6 +95,7 @@ fn of_other_format(
     let past = context.git.as_ref().map(|git| Past::here(context, git)).transpose()?;
     let facts = snapshot.facts_here(context, past.as_ref())?;
     let mut sink = snapshot.check(&facts);
+    past.iter().for_each(|past| past.check_lines(&mut sink));
     if args.history {
         let past = past.as_ref().ok_or_else(|| commits::no_history(context))?;
         past.check(detected.format, &past.newest(), &mut sink)?;

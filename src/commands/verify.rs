@@ -179,6 +179,7 @@ fn other_format(
         facts.blocks = on_chain(context, args, snapshot.seeds())?;
     }
     let mut sink = snapshot.check(&facts);
+    past.iter().for_each(|past| past.check_lines(&mut sink));
     let format = detected.format;
     match (&past, args.history) {
         (Some(past), true) => {
@@ -249,6 +250,7 @@ fn past(context: &Context<'_>, ending: &Ending, from: &str, report: &mut Report)
         Some(snapshot) => {
             let facts = snapshot.facts(&tree, git, &past, era.start..era.end)?;
             let mut sink = snapshot.check(&facts);
+            past.check_lines(&mut sink);
             past.check(era.detected.format, &window, &mut sink)?;
             let sureness = certainty::work_out(context.ui, || snapshot.matches(&facts.rules, round));
             (sink, facts.rules, sureness)

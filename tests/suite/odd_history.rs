@@ -234,3 +234,49 @@ fn a_tree_out_of_order_or_cut_off_is_an_error_that_names_it() {
         assert!(run.err.contains(&tree), "{cut}: {run:?}");
     }
 }
+
+/// A commit without a parent, or on a branch of its own, that has all files once more, and other rules.
+fn beside(folder: &Path, from: Option<&str>) {
+    let head = git(folder, &["rev-parse", "HEAD"]);
+    let config = git(folder, &["show", "HEAD:config.json"]).replace("\"win_margin\": 0.05", "\"win_margin\": 0.95");
+    let entry = format!("{FILE} blob {}", blob(folder, config.as_bytes()));
+    let tree = tree_with(folder, "HEAD^{tree}", "config.json", &entry);
+    let parent: Vec<&str> = from.into_iter().flat_map(|parent| ["-p", parent]).collect();
+    let side = git(folder, &[&["commit-tree", &tree, "-m", "All of it once more"][..], &parent].concat());
+    let merge = git(folder, &["commit-tree", "HEAD^{tree}", "-p", &head, "-p", &side, "-m", "A merge"]);
+    git(folder, &["update-ref", "HEAD", &merge]);
+}
+
+#[test]
+fn a_line_that_has_everything_once_more_lends_no_claim_its_rules() {
+    let first = |folder: &Path| git(folder, &["rev-list", "--max-parents=0", "HEAD"]);
+    for from_first in [false, true] {
+        let Some(folder) = checkout() else { return };
+        let folder = folder.path();
+        let head = git(folder, &["rev-parse", "HEAD^{tree}"]);
+        let from = from_first.then(|| first(folder));
+        beside(folder, from.as_deref());
+        assert_eq!(git(folder, &["rev-parse", "HEAD^{tree}"]), head, "the files are as before");
+        for args in [&["verify"][..], &["verify", "--history"]] {
+            let verified = run(folder, args);
+            assert_eq!(verified.code, 1, "{args:?}: {verified:?}");
+            line(&verified, &["history.append_only", "on lines of the history that were merged", "other files"]);
+        }
+    }
+}
+
+#[test]
+fn a_merge_of_what_two_hosts_recorded_is_none() {
+    let Some(folder) = checkout() else { return };
+    let folder = folder.path();
+    let before = run(folder, &["verify", "--history"]);
+    // The last commit on a line, and a note of nobody's on another, beside it.
+    let (head, parent) = (git(folder, &["rev-parse", "HEAD"]), git(folder, &["rev-parse", "HEAD~1"]));
+    let note = |tree: &str| tree_with(folder, tree, "NOTES", &format!("{FILE} blob {}", blob(folder, b"a note")));
+    let side = git(folder, &["commit-tree", &note("HEAD~1^{tree}"), "-p", &parent, "-m", "A note"]);
+    let merge = git(folder, &["commit-tree", &note("HEAD^{tree}"), "-p", &head, "-p", &side, "-m", "A merge"]);
+    git(folder, &["update-ref", "HEAD", &merge]);
+    let after = run(folder, &["verify", "--history"]);
+    assert_eq!(after.code, before.code, "{after:?}");
+    assert!(!after.out.contains("on lines of the history"), "{after:?}");
+}

@@ -17,6 +17,7 @@ use crate::model::snapshot::{ListedSource, Source as _};
 use crate::rules::checks::Sink;
 use crate::rules::checks::history::{self, Trace, Traces};
 use crate::rules::checks::in_force::InForce;
+use crate::rules::checks::lines::{self, Turn};
 use crate::rules::checks::odd;
 use crate::world::git::{Git, GitReader, Log, TreeFiles};
 
@@ -115,6 +116,10 @@ impl Checkout {
 
     /// Checks what each commit did, the working tree as one more; without `whole`, only the working tree.
     pub(crate) fn judge(self, whole: bool, only: Option<RoundNumber>, rules: &InForce, sink: &mut Sink) -> Result<()> {
+        // By which rules a claim is judged depends on it, whether commits are judged or not.
+        if !self.log.linear && !self.log.shallow {
+            lines::check(self.log.commits.iter().flat_map(turns), sink);
+        }
         if whole {
             let history = self.history();
             history.check(only, sink)?;
@@ -149,6 +154,16 @@ impl Checkout {
         let (commits, odd) = (vec![base, tree], Vec::new());
         Ok(Some(History { format: self.format, git: self.git, commits, odd, uncommitted: self.contents }))
     }
+}
+
+/// What a commit did to each file.
+fn turns(commit: &Commit) -> impl Iterator<Item = Turn<'_>> {
+    commit.changes.iter().map(|change| Turn {
+        commit: &commit.id,
+        path: change.file.path(),
+        before: change.before.is_some(),
+        after: change.after.is_some(),
+    })
 }
 
 /// Gives a merge's parents their new places. Those that are not among the commits any more are not compared with.

@@ -14,6 +14,7 @@ use crate::model::snapshot::{ListedSource, Source as _};
 use crate::model::splat::file::SplatFile;
 use crate::model::threejs::file::ThreejsFile;
 use crate::rules::checks::formats::window::{FirstSeeds, Window, ends};
+use crate::rules::checks::lines::{self, Turn};
 use crate::rules::checks::{self, Sink, odd};
 use crate::world::git::{Git, GitReader, TreeFiles};
 
@@ -127,6 +128,17 @@ impl Past {
         let judged = self.commits.get(window.first..window.end).unwrap_or_default();
         odd::check(judged.iter().map(|commit| commit.id.as_str()), &self.odd, None, sink);
         checks::formats::history::check(format, &self.commits, window, &mut |blob| self.blob(blob), sink)
+    }
+
+    /// Was each file of the newest competition added by one line of the history? By which rules a claim is judged depends on
+    /// it, whether commits are judged or not.
+    pub(crate) fn check_lines(&self, sink: &mut Sink) {
+        let follows = |(at, commit): (usize, &PathCommit)| commit.parent == at.checked_sub(1);
+        if self.shallow || self.commits.iter().enumerate().all(follows) {
+            return;
+        }
+        let commits = self.commits.get(self.newest_era()).unwrap_or_default();
+        lines::check(commits.iter().filter(|commit| commit.id != WORKING_TREE).flat_map(turns), sink);
     }
 
     /// The id of the last commit.
@@ -278,4 +290,14 @@ fn eras(git: &Git, commits: &[PathCommit]) -> Result<Vec<Era>> {
         }
     }
     Ok(eras)
+}
+
+/// What a commit did to each file.
+fn turns(commit: &PathCommit) -> impl Iterator<Item = Turn<'_>> {
+    commit.changes.iter().map(|change| Turn {
+        commit: &commit.id,
+        path: change.path.clone(),
+        before: change.before.is_some(),
+        after: change.after.is_some(),
+    })
 }

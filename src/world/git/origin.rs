@@ -3,6 +3,7 @@
 use gix::ObjectId;
 
 use super::Git;
+use super::upstream::first_url;
 use crate::base::error::{Context as _, Result};
 
 impl Git {
@@ -14,9 +15,8 @@ impl Git {
         let config = repo.config_snapshot();
         let branch = repo.head_name().ok().flatten();
         let followed = branch.and_then(|name| config.string(format!("branch.{}.remote", name.shorten()).as_str()));
-        let url = |name: &str| config.string(format!("remote.{name}.url").as_str());
-        let url = followed.and_then(|name| url(&name.to_string())).or_else(|| url("origin"))?;
-        Some(url.to_string())
+        let url = |name: &str| first_url(&config, name);
+        followed.and_then(|name| url(&name.to_string())).or_else(|| url("origin"))
     }
 
     /// When a commit (its id in hex) was made, in seconds.

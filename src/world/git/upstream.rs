@@ -54,6 +54,13 @@ pub(crate) struct Upstream {
     pub(crate) tip: String,
 }
 
+/// The address that git fetches from: of several, the first; an empty one takes those before it away.
+pub(super) fn first_url(config: &gix::config::Snapshot<'_>, remote: &str) -> Option<String> {
+    let urls = config.plumbing().strings_by("remote", remote, "url").unwrap_or_default();
+    let begun = urls.iter().rposition(|url| url.is_empty()).map_or(0, |at| at + 1);
+    urls.get(begun).map(ToString::to_string)
+}
+
 impl Git {
     /// What this checkout follows, or why that is unknown.
     ///
@@ -71,7 +78,7 @@ impl Git {
         let tracked = of_branch("remote").filter(|remote| remote != ".");
         let sections = config.plumbing().sections_by_name("remote").into_iter().flatten();
         let names = sections.filter_map(|section| section.header().subsection_name().map(ToString::to_string));
-        let names: BTreeSet<String> = names.filter(|name| value("remote", name, "url").is_some()).collect();
+        let names: BTreeSet<String> = names.filter(|name| first_url(&config, name).is_some()).collect();
         let origin = || names.get("origin").cloned();
         let only = || names.first().cloned().filter(|_| names.len() == 1);
         let Some(remote) = tracked.clone().or_else(origin).or_else(only) else {
@@ -81,7 +88,7 @@ impl Git {
                 "the branch follows none of several remotes (git branch --set-upstream-to=REMOTE/BRANCH)".to_owned()
             }));
         };
-        let url = value("remote", &remote, "url").unwrap_or_else(|| remote.clone());
+        let url = first_url(&config, &remote).unwrap_or_else(|| remote.clone());
         let merges = of_branch("merge").filter(|_| tracked.is_some());
         let merges = merges.and_then(|name| name.strip_prefix("refs/heads/").map(str::to_owned));
         let (written, resolved) = (address(&url, &self.root), address(&self.resolved(&url)?, &self.root));

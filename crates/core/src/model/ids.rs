@@ -1,6 +1,8 @@
 //! A type per identifier, parsed once at the edge.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 use blake2::{Blake2b512, Digest};
@@ -227,9 +229,41 @@ impl<'de> Deserialize<'de> for Player {
     }
 }
 
-/// A git commit id: 40 hex digits, their case kept.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// A git commit id: 40 hex digits. Their case is kept, and makes no other id of it.
+#[derive(Debug, Clone)]
 pub struct CommitSha(String);
+
+impl CommitSha {
+    fn digits(&self) -> impl Iterator<Item = u8> {
+        self.0.bytes().map(|digit| digit.to_ascii_lowercase())
+    }
+}
+
+impl PartialEq for CommitSha {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
+impl Eq for CommitSha {}
+
+impl Hash for CommitSha {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.digits().for_each(|digit| state.write_u8(digit));
+    }
+}
+
+impl PartialOrd for CommitSha {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for CommitSha {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.digits().cmp(other.digits())
+    }
+}
 
 impl CommitSha {
     /// The first seven digits, as in image tags.

@@ -14,6 +14,7 @@ pub mod formats;
 pub mod history;
 pub mod in_force;
 mod leader;
+pub mod lines;
 mod matches;
 pub mod objects;
 pub mod odd;
