@@ -44,14 +44,11 @@ pub(crate) fn tell(store: &Store, round: RoundNumber) -> Result<()> {
     store.apply(&writes, &mut |_, _| Ok(())).map(drop)
 }
 
-/// The matches from which nothing follows: of miners without an audit.
+/// All matches: whether somebody is audited, and against whom, depends on who wins them, and on nothing else.
 fn matches(files: &ThreejsRound) -> impl Iterator<Item = (&Player, &String, &ThreejsPlayer, &StagedMatch)> {
-    let audited = |player: &Player| {
-        let requests = files.require_audit.get().into_iter().flatten();
-        requests.into_iter().any(|request| Some(&request.hotkey) == player.hotkey())
-    };
-    let players = files.players.iter().filter(move |(right, _)| !audited(right));
-    players
+    files
+        .players
+        .iter()
         .flat_map(|(right, own)| own.duels.iter().filter_map(move |(name, slot)| Some((right, name, own, slot.get()?))))
 }
 
