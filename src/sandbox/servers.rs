@@ -86,7 +86,9 @@ fn work(server: &tiny_http::Server, site: &SandboxSite) {
 /// Answers, and has the client close the connection. The server cannot be told to do so (it drops a `Connection` header),
 /// and a connection that stays open keeps a thread of its few: the next one might wait for that until its time is up.
 fn send(request: tiny_http::Request, reply: Reply) -> io::Result<()> {
-    let mut head = format!("HTTP/1.1 {} \r\nConnection: close\r\n", reply.status);
+    // `doctor` compares clocks by it.
+    let date = chrono::Utc::now().format("%a, %d %b %Y %H:%M:%S GMT");
+    let mut head = format!("HTTP/1.1 {} \r\nDate: {date}\r\nConnection: close\r\n", reply.status);
     for (name, value) in &reply.fields {
         head = format!("{head}{name}: {value}\r\n");
     }

@@ -253,7 +253,7 @@ fn a_round_that_nobody_plays_is_the_leaders_and_its_hardware_stays() {
     gen404(&root, &["finalize", "--block", &at, "--now", "2026-05-01T09:00:00Z"]).ends(0);
     assert_eq!(
         (&read("leader.json")[1]["weight"], &read("leader.json")[1]["hardware"]),
-        (&json!(0.45), &json!(["4xH200"]))
+        (&json!(0.3), &json!(["4xH200"]))
     );
     assert_eq!((&read("state.json")["stage"], &read("state.json")["current_round"]), (&json!("open"), &json!(1)));
     gen404(&root, &["pause", "--reason", "a rest"]).ends(0);
