@@ -184,7 +184,9 @@ fn repeats(args: &InitArgs, format: Format) -> Result<Extra> {
             extra.keep(usize::MAX, "audit_repeats", repeats.into()).map_err(|why| Error::failed(why.to_string()))?;
         }
         (_, Some(_)) => {
-            return Err(Error::usage("--audit-repeats: only programs of three.js modules are run again so often"));
+            return Err(Error::usage(
+                "--audit-repeats is for --format threejs: no other format runs a program several times",
+            ));
         }
         (_, None) => {}
     }

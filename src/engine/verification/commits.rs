@@ -158,12 +158,8 @@ impl Checkout {
 
 /// What a commit did to each file.
 fn turns(commit: &Commit) -> impl Iterator<Item = Turn<'_>> {
-    commit.changes.iter().map(|change| Turn {
-        commit: &commit.id,
-        path: change.file.path(),
-        before: change.before.is_some(),
-        after: change.after.is_some(),
-    })
+    let turn = |change: &Change| Turn::new(&commit.id, change.file.path(), change.before, change.after);
+    commit.changes.iter().map(turn)
 }
 
 /// Gives a merge's parents their new places. Those that are not among the commits any more are not compared with.

@@ -294,10 +294,6 @@ fn eras(git: &Git, commits: &[PathCommit]) -> Result<Vec<Era>> {
 
 /// What a commit did to each file.
 fn turns(commit: &PathCommit) -> impl Iterator<Item = Turn<'_>> {
-    commit.changes.iter().map(|change| Turn {
-        commit: &commit.id,
-        path: change.path.clone(),
-        before: change.before.is_some(),
-        after: change.after.is_some(),
-    })
+    let turn = |change: &PathChange| Turn::new(&commit.id, change.path.clone(), change.before, change.after);
+    commit.changes.iter().map(turn)
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::Sink;
 use crate::base::text::counted;
+use crate::model::history::BlobId;
 
 /// The digits of a commit's id that are shown.
 const SHORT: usize = 10;
@@ -20,6 +21,14 @@ pub struct Turn<'a> {
     pub before: bool,
     /// Is it there since?
     pub after: bool,
+}
+
+impl<'a> Turn<'a> {
+    /// A change with the file's contents before and after it.
+    #[must_use]
+    pub fn new(commit: &'a str, path: String, before: Option<BlobId>, after: Option<BlobId>) -> Self {
+        Turn { commit, path, before: before.is_some(), after: after.is_some() }
+    }
 }
 
 /// Fails where a file was added by commits of which none comes after another. `turns`: all changes of all commits,
