@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::base::error::{Error, Result};
-use crate::base::text::counted;
+use crate::base::text::{counted, tallied};
 use crate::base::url::{Host, HttpUrl};
 use crate::cli::{DownloadArgs, Global};
 use crate::engine::common::not_due;
@@ -132,11 +132,9 @@ fn say(ui: &Ui, tallies: Vec<(&Hotkey, Tally)>, says: Vec<String>, report: &mut 
 fn table(tallies: &[(&Hotkey, Tally)]) -> Vec<String> {
     let head = format!("{:48} {:>7} {:>7} {:>6} {:>13}  reasons", "miner", "fetched", "refused", "failed", "bytes");
     let line = |(hotkey, tally): &(&Hotkey, Tally)| {
-        let reasons: Vec<String> = tally.reasons.iter().map(|(reason, count)| format!("{count}x {reason}")).collect();
-        let (shown, more) = (reasons.iter().take(3).cloned().collect::<Vec<_>>().join("; "), reasons.len().max(3) - 3);
-        let more = if more > 0 { format!("; and {more} more") } else { String::new() };
-        let Tally { fetched, refused, failed, bytes, .. } = tally;
-        let line = format!("{hotkey:48} {fetched:>7} {refused:>7} {failed:>6} {bytes:>13}  {shown}{more}");
+        let Tally { fetched, refused, failed, bytes, reasons, .. } = tally;
+        let said = tallied(reasons.iter().map(|(reason, count)| (reason, *count)), 3);
+        let line = format!("{hotkey:48} {fetched:>7} {refused:>7} {failed:>6} {bytes:>13}  {said}");
         line.trim_end().to_owned()
     };
     std::iter::once(head).chain(tallies.iter().map(line)).collect()

@@ -129,13 +129,15 @@ const MOST_CONFLICTS: usize = 5;
 
 /// Runs a command and, if it may change the competition, keeps a record of the run.
 fn recorded(global: &Global, ui: &Ui, name: &str, command: &Command) -> Ended {
+    let refused = |error| Box::new(Failed { error, report: Report::new(global.dry_run) });
+    // clap's `requires` misses a global flag on the other side of the subcommand's name. A wrong line is no run.
+    if global.push && !global.commit {
+        return Err(refused(Error::usage("--push pushes what is committed: it needs --commit")));
+    }
     if global.dry_run || !command.is_recorded() {
         return run(global, ui, command, None);
     }
-    let options = match metrics::settled(global.into(), ui) {
-        Ok(options) => options,
-        Err(error) => return Err(Box::new(Failed { error, report: Report::new(false) })),
-    };
+    let options = metrics::settled(global.into(), ui).map_err(refused)?;
     let skipped = if let Command::Advance(args) = command { args.skip.as_slice() } else { &[] };
     let recorder = Recorder::new(&options, ui, name, skipped);
     recorder.begin();
@@ -178,10 +180,6 @@ fn run(global: &Global, ui: &Ui, command: &Command, recorder: Option<&Recorder>)
 
 /// Runs a command once. The report holds what it did, even if it fails.
 fn once(global: &Global, ui: &Ui, command: &Command, recorder: Option<&Recorder>, report: &mut Report) -> Result<()> {
-    // clap's `requires` misses a global flag on the other side of the subcommand's name.
-    if global.push && !global.commit {
-        return Err(Error::usage("--push pushes what is committed: it needs --commit"));
-    }
     match command {
         Command::Init(args) => init::run(global, ui, args, report),
         Command::Status(args) => status::run(global, ui, args, report),

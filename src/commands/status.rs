@@ -5,7 +5,7 @@ mod watch;
 use serde_json::{Value, json};
 
 use crate::base::error::{Kind, Result};
-use crate::base::text::{counted, line, time};
+use crate::base::text::{counted, line, tallied, time};
 use crate::cli::{Global, StatusArgs};
 use crate::engine::common::{pool_for_a_seed, stands};
 use crate::engine::context::Context;
@@ -86,7 +86,7 @@ fn stands_and_fails(context: &Context<'_>, args: &StatusArgs, report: &mut Repor
     });
     undelivered.into_iter().for_each(|line| report.say(line));
     report.say(format!("format: {detected}"));
-    say_moment(moment, unknown, report);
+    say_moment(moment, &unknown, report);
     if let Some(schedule) = standing.schedule().filter(|_| !is_finished) {
         let (from, to, by) =
             (schedule.earliest_reveal_block, schedule.latest_reveal_block, schedule.generation_deadline_block);
@@ -132,7 +132,7 @@ fn of_other_format(
     report.exit = args.exit_code.then_some(0);
     standing.open.iter().for_each(|point| report.say(format!("outstanding: {point}")));
     report.say(format!("format: {detected}"));
-    say_moment(moment, unknown, report);
+    say_moment(moment, &unknown, report);
     if let Some(RoundBlocks { earliest_reveal_block, latest_reveal_block, generation_deadline_block }) =
         standing.schedule
     {
@@ -286,14 +286,11 @@ fn incomplete(context: &Context<'_>, standing: &dyn Stands) -> Vec<String> {
         let noted = tally(prompts, hotkey, &known);
         let recorded = standing.refusals(hotkey).filter(|_| noted == Tally::default());
         let Tally { refused, failed, reasons, .. } = recorded.map_or(noted, recorded_tally);
-        let mut often: Vec<_> = reasons.iter().collect();
-        often.sort_by_key(|(reason, count)| (std::cmp::Reverse(**count), *reason));
-        let said: Vec<String> = often.iter().take(3).map(|(reason, count)| format!("{count}x {reason}")).collect();
-        let said = said.join("; ");
+        let said = tallied(reasons, 3);
         let refused = (refused > 0).then(|| counted(refused, "file refused", "files refused"));
         let failed = (failed > 0).then(|| counted(failed, "file not fetched", "files not fetched"));
         let counts: Vec<String> = refused.into_iter().chain(failed).collect();
-        (!often.is_empty()).then(|| format!("{hotkey}: {}: {said}", counts.join(", ")))
+        (!said.is_empty()).then(|| format!("{hotkey}: {}: {said}", counts.join(", ")))
     };
     miners.iter().filter_map(|(hotkey, _)| line(hotkey)).collect()
 }

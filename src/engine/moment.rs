@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::context::Context;
 use crate::base::error::{Error, Kind, Result};
-use crate::base::text::time;
+use crate::base::text::{in_shell, time};
 use crate::model::ids::Block;
 use crate::model::stage::Timestamp;
 use crate::rules::succession::Moment;
@@ -25,23 +25,26 @@ impl Context<'_> {
     /// The chain's block and time, from the flags, a chain file or the configured chain; `None` if no chain is known. For
     /// commands that only show state: if the chain cannot be reached, just the block is unknown. Also returns a text for
     /// that case, which says what to do.
-    pub(crate) fn sighted(&self, args: &MomentArgs) -> Result<(Option<Moment>, &'static str)> {
+    pub(crate) fn sighted(&self, args: &MomentArgs) -> Result<(Option<Moment>, String)> {
         match moment_of(&self.config, args, ChainSettings::at_a_glance) {
             Err(error) if error.kind() == Kind::Outside => {
                 let parts: Vec<String> = std::iter::once(error.to_string()).chain(error.hints().to_vec()).collect();
                 self.ui.warn(&parts.join("; "));
-                Ok((None, "the chain cannot be read; `gen404 doctor` asks each of its nodes"))
+                let network = args.chain.network.as_deref().map(|network| format!(" --network {}", in_shell(network)));
+                let doctor = format!("gen404 doctor{}", network.unwrap_or_default());
+                Ok((None, format!("the chain cannot be read; `{doctor}` asks each of its nodes")))
             }
             moment => Ok((
                 moment?,
-                "name a chain in [chain] of gen404.toml, by SUBTENSOR_NETWORK or --network, or give --block N",
+                "name a chain in [chain] of gen404.toml, by SUBTENSOR_NETWORK or --network, or give --block N"
+                    .to_owned(),
             )),
         }
     }
 
     /// As [`Context::sighted`], after saying which chain is asked. The time at a block from the command line is the
     /// chain's, if it answers.
-    pub(crate) fn sighted_by_chain(&self, args: &MomentArgs) -> Result<(Option<Sighted>, &'static str)> {
+    pub(crate) fn sighted_by_chain(&self, args: &MomentArgs) -> Result<(Option<Sighted>, String)> {
         self.say_asked(args);
         let (moment, unknown) = self.sighted(args)?;
         let Some(moment) = moment else { return Ok((None, unknown)) };
@@ -155,7 +158,7 @@ pub(crate) fn current_moment(config: &Config, args: &MomentArgs) -> Result<Momen
         return Ok(moment);
     }
     let from = format!("{}: its newest block, {}, is from {}", chain.name(), moment.block, time(made));
-    let wrong = Error::outside(format!("{from}, and this machine says it is {}", time(moment.now)));
+    let wrong = Error::outside(format!("{from}, but this machine's clock says {}", time(moment.now)));
     Err(wrong.hint("name a node that follows the chain in [chain] network, or set this machine's clock; `gen404 doctor` asks each node"))
 }
 

@@ -56,6 +56,8 @@ const BORDER: f64 = 10.0;
 /// Height available for stacked dots, and the y of its floor.
 const STACK: f64 = 58.0;
 const FLOOR: f64 = 76.0;
+/// Room for half a label at the edge and half of the one before it.
+const EDGE_LABEL: f64 = 36.0;
 /// Distance between neighbouring dots.
 const STEP: f64 = 5.0;
 
@@ -64,7 +66,7 @@ pub(crate) fn place(value: f64) -> String {
     format!("{}", (value * 10.0).round() / 10.0)
 }
 
-/// Lays out a strip for values from 0 to `most`; values beyond are drawn at the edge.
+/// Lays out a strip for values from 0 to `most`; values beyond are drawn at the edge, whose label then says so.
 pub(crate) fn strip(values: &[ChartValue], lines: &[(f64, String)], most: f64, unit: &str, alt: String) -> Strip {
     let across = |value: f64| BORDER + (value / most).clamp(0.0, 1.0) * (WIDTH - 2.0 * BORDER);
     let mut sorted: Vec<&ChartValue> = values.iter().collect();
@@ -82,15 +84,22 @@ pub(crate) fn strip(values: &[ChartValue], lines: &[(f64, String)], most: f64, u
             title: value.title.clone(),
         })
     });
+    let mark = |at: f64, label: String| ChartMark { at: place(across(at)), label };
+    let beyond = values.iter().any(|value| value.value > most);
+    // The edge's label needs room.
+    let shown = ticks(most).into_iter().filter(|tick| !beyond || across(most) - across(*tick) > EDGE_LABEL);
+    let edge = beyond.then(|| mark(most, format!("≥ {}{unit}", thousandths(most))));
     Strip {
         dots: dots.collect(),
-        lines: lines.iter().map(|(at, label)| ChartMark { at: place(across(*at)), label: label.clone() }).collect(),
-        ticks: ticks(most)
-            .into_iter()
-            .map(|at| ChartMark { at: place(across(at)), label: format!("{at}{unit}") })
-            .collect(),
+        lines: lines.iter().map(|(at, label)| mark(*at, label.clone())).collect(),
+        ticks: shown.map(|at| mark(at, format!("{at}{unit}"))).chain(edge).collect(),
         alt,
     }
+}
+
+/// Rounds to three decimals: multiples of 0.02 and 0.1 carry floating-point noise.
+fn thousandths(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
 }
 
 /// Four to eight round numbers from 0 up to `most`.
@@ -100,8 +109,7 @@ fn ticks(most: f64) -> Vec<f64> {
     let mut ticks = Vec::new();
     let mut count = 0.0;
     while count * size <= most * 1.0001 && ticks.len() < 10 {
-        // Multiples of 0.02 and 0.1 carry floating-point noise: round it off.
-        ticks.push((count * size * 1000.0).round() / 1000.0);
+        ticks.push(thousandths(count * size));
         count += 1.0;
     }
     ticks
@@ -221,7 +229,8 @@ mod tests {
             [("10", "73.5"), ("10", "68.5"), ("10", "63.5"), ("10", "58.5"), ("200", "73.5"), ("390", "73.5")]
         );
         assert_eq!(strip.lines[0].at, "200");
-        assert_eq!(strip.ticks.len(), 5);
+        let ticks: Vec<_> = strip.ticks.iter().map(|tick| tick.label.as_str()).collect();
+        assert_eq!(ticks, ["0", "0.05", "0.1", "0.15", "≥ 0.2"]);
     }
 
     #[test]

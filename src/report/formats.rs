@@ -365,7 +365,7 @@ pub(super) struct Encounter<'a> {
     pub(super) margin: f64,
     pub(super) score: i64,
     pub(super) tally: Tally,
-    /// How often both orders contradict each other, if that is recorded.
+    /// How often the two orders contradict each other, if that is recorded.
     pub(super) orders: Option<Orders>,
     /// For an audit duel: what it came to, in words.
     pub(super) audit: Option<String>,

@@ -149,7 +149,7 @@ pub(crate) fn view(site: &Site<'_>, round: RoundNumber, (pairs, at): Place<'_>, 
     })
 }
 
-/// How often both orders contradict each other, if the judge's answers are recorded.
+/// How often the two orders contradict each other, if the judge's answers are recorded.
 pub(super) fn orders(site: &Site<'_>, round: RoundNumber, left: &Player, right: &Player) -> Option<Orders> {
     recorded(site, round, left, right).1.map(of_answers)
 }

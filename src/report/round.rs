@@ -76,7 +76,7 @@ pub(super) struct MatchLink {
     /// The figures behind `certainty`.
     #[serde(skip)]
     pub(super) sure: Option<Certainty>,
-    /// How often both orders contradict each other, if that is recorded.
+    /// How often the two orders contradict each other, if that is recorded.
     #[serde(skip)]
     pub(super) orders: Option<Orders>,
     pub(super) duels: usize,

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::folder::FIRST_BLOCK;
 use super::participants::{Participants, Role};
 use crate::base::error::Result;
-use crate::base::text::counted;
+use crate::base::text::{counted, tallied};
 use crate::engine::fetching::spool::FetchJournal;
 use crate::model::generation_audits::AuditOutcome;
 use crate::model::ids::{Block, Hotkey, Player, RoundNumber};
@@ -173,13 +173,9 @@ fn caught_in(participants: &Participants, number: RoundNumber, files: &RoundFile
         let Some(prompts) = files.prompts.get() else { continue };
         let Tally { refused, failed, reasons, .. } = tally(prompts, &miner.hotkey, &known);
         if refused + failed > 0 {
-            let said: Vec<String> =
-                summed(reasons).into_iter().map(|(reason, count)| format!("{count}x {reason}")).collect();
-            add(
-                miner.name.clone(),
-                &miner.hotkey,
-                format!("{} without a model: {}", counted(refused + failed, "file", "files"), said.join("; ")),
-            );
+            let files = counted(refused + failed, "file", "files");
+            let reason = format!("{files} without a model: {}", tallied(reasons, usize::MAX));
+            add(miner.name.clone(), &miner.hotkey, reason);
         }
     }
     Ok(caught)
@@ -204,14 +200,4 @@ fn left_out(
         (block > last && last >= FIRST_BLOCK).then_some(Caught { round, name, hotkey, reason })
     });
     caught.collect()
-}
-
-/// Adds up reasons that differ only in their digits, under the first of them.
-fn summed(reasons: BTreeMap<String, usize>) -> Vec<(String, usize)> {
-    let mut summed: BTreeMap<String, (String, usize)> = BTreeMap::new();
-    for (reason, count) in reasons {
-        let form: String = reason.chars().filter(|c| !c.is_ascii_digit()).collect();
-        summed.entry(form).or_insert((reason, 0)).1 += count;
-    }
-    summed.into_values().collect()
 }

@@ -311,16 +311,20 @@ fn place_of(text: &str, table: &str, key: &str) -> String {
     found.map(|(at, _)| format!("line {}: ", at + 1)).unwrap_or_default()
 }
 
-/// A settings file to start from: every key with its meaning, all commented out but the chain's network, if it
-/// is known.
+/// A settings file to start from: every key with its meaning, all commented out but the chain's `network` or `file`, if
+/// it is known.
 #[must_use]
-pub fn beginning(network: Option<&str>) -> String {
-    let network = network.map(|network| format!("network = {}", toml::Value::from(network)));
-    let line = |line: &str| match &network {
-        Some(_) if line.starts_with("[chain]") => line.to_owned(),
-        Some(network) if line.starts_with("network = ") => network.clone(),
-        _ if line.is_empty() || line.starts_with('#') => line.to_owned(),
-        _ => format!("#{line}"),
+pub fn beginning(chain: Option<(&str, &str)>) -> String {
+    let mut chain = chain.map(|(key, value)| (key, format!("{key} = {}", toml::Value::from(value))));
+    let has_chain = chain.is_some();
+    let mut line = |line: &str| {
+        let key = line.trim_start_matches('#').split_once(" = ").map(|(key, _)| key);
+        match chain.take_if(|(wanted, _)| key == Some(*wanted)) {
+            Some((_, given)) => given,
+            None if has_chain && line.starts_with("[chain]") => line.to_owned(),
+            None if line.is_empty() || line.starts_with('#') => line.to_owned(),
+            None => format!("#{line}"),
+        }
     };
     include_str!("../../examples/gen404.toml").lines().map(|text| line(text) + "\n").collect()
 }
@@ -352,10 +356,15 @@ mod tests {
     #[test]
     fn settings_to_begin_with_say_nothing_but_the_chain() {
         assert_eq!(Config::parse(&beginning(None)).unwrap(), Config::default());
-        let begun = Config::parse(&beginning(Some("wss://a.example/x'y"))).unwrap();
-        assert_eq!(begun.chain.network.as_ref().unwrap().list(), ["wss://a.example/x'y"]);
-        let chain = ChainSettings { network: None, ..begun.chain.clone() };
-        assert_eq!(Config { chain, ..begun }, Config::default());
+        let begun = |key, value| Config::parse(&beginning(Some((key, value)))).unwrap();
+        let on_network = begun("network", "wss://a.example/x'y");
+        assert_eq!(on_network.chain.network.as_ref().unwrap().list(), ["wss://a.example/x'y"]);
+        let from_file = begun("file", "/a b/chain.json");
+        assert_eq!(from_file.chain.file.as_deref(), Some(Path::new("/a b/chain.json")));
+        for config in [on_network, from_file] {
+            let chain = ChainSettings { network: None, file: None, ..config.chain.clone() };
+            assert_eq!(Config { chain, ..config }, Config::default());
+        }
     }
 
     #[test]

@@ -4,11 +4,35 @@ use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::Ui;
 use super::log::Log;
 use crate::base::text::line as one;
+
+/// The style of a bar with this template, whose `{pace}` says how far the work is.
+fn style(template: &str) -> ProgressStyle {
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    style.with_key("pace", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        let all = state.len().unwrap_or_default();
+        // A bar that cannot be written is drawn without it.
+        _ = out.write_str(&pace(state.pos(), all, state.per_sec(), state.eta()));
+    })
+}
+
+/// How far the work of this bar is.
+fn standing(bar: &ProgressBar) -> String {
+    pace(bar.position(), bar.length().unwrap_or_default(), bar.per_sec(), bar.eta())
+}
+
+/// How far the work is: steps done and in all, and between the first and the last of them how fast, and the time left.
+fn pace(done: u64, all: u64, rate: f64, left: Duration) -> String {
+    match done {
+        _ if all == 0 => String::new(),
+        done if done == 0 || done >= all => format!("{done}/{all}"),
+        done => format!("{done}/{all}, {rate:.1}/s, eta {}s", left.as_secs()),
+    }
+}
 
 impl Ui {
     /// A progress bar for `length` steps, drawn on a terminal; elsewhere, a line every ten seconds.
@@ -20,10 +44,7 @@ impl Ui {
             ProgressDrawTarget::hidden()
         };
         let bar = ProgressBar::with_draw_target(Some(length), target);
-        let style = "{msg} {wide_bar:.cyan/blue} {pos}/{len} {per_sec} eta {eta}";
-        if let Ok(style) = ProgressStyle::with_template(style) {
-            bar.set_style(style);
-        }
+        bar.set_style(style("{msg} {wide_bar:.cyan/blue} {pace}"));
         bar.set_message(one(what));
         let lines = (self.progress && !std::io::stderr().is_terminal()).then(|| LinePace::new(&self.log));
         Bar { bar, lines: Mutex::new(lines) }
@@ -38,9 +59,7 @@ impl Ui {
         let drawn = self.progress && terminal;
         let target = if drawn { ProgressDrawTarget::stderr_with_hz(8) } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(None, target);
-        if let Ok(style) = ProgressStyle::with_template("{spinner:.cyan} {wide_msg} {elapsed}") {
-            bar.set_style(style);
-        }
+        bar.set_style(style("{spinner:.cyan} {wide_msg} {elapsed}"));
         Activity { bar, lines: (self.progress && !terminal).then(|| LinePace::new(&self.log)) }
     }
 }
@@ -99,10 +118,7 @@ impl Ui {
         let width = names.iter().map(|name| name.len()).max().unwrap_or_default();
         let phase = |name: &&str| {
             let bar = together.add(ProgressBar::new(length));
-            let style = "{prefix} {wide_bar:.cyan/blue} {pos}/{len} {per_sec} eta {eta} {msg}";
-            if let Ok(style) = ProgressStyle::with_template(style) {
-                bar.set_style(style);
-            }
+            bar.set_style(style("{prefix} {wide_bar:.cyan/blue} {pace} {msg}"));
             bar.set_prefix(format!("{name:width$}"));
             Phase { name: (*name).to_owned(), bar, failed: 0, bytes: 0 }
         };
@@ -156,11 +172,9 @@ impl Phase {
     }
 
     fn line(&self, seconds: f64) -> String {
-        let (done, all, rate) = (self.bar.position(), self.bar.length().unwrap_or_default(), self.bar.per_sec());
-        let eta = self.bar.eta().as_secs();
         let counts = self.counts(seconds);
         let counts = if counts.is_empty() { counts } else { format!(", {counts}") };
-        format!("{}: {done}/{all}, {rate:.1}/s, eta {eta}s{counts}", self.name)
+        format!("{}: {}{counts}", self.name, standing(&self.bar))
     }
 }
 
@@ -216,10 +230,7 @@ impl Bar {
         if !pace.is_due() {
             return;
         }
-        let (done, all) = (self.bar.position(), self.bar.length().unwrap_or_default());
-        let rate = self.bar.per_sec();
-        let eta = self.bar.eta().as_secs();
-        pace.say(&format!("{}: {done}/{all}, {rate:.1}/s, eta {eta}s", self.bar.message()));
+        pace.say(&format!("{}: {}", self.bar.message(), standing(&self.bar)));
     }
 
     /// Adds `steps` to the total.
@@ -246,5 +257,19 @@ impl Bar {
 impl Drop for Bar {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pace_says_only_what_is_known() {
+        let pace = |done, all| pace(done, all, 0.123_456, Duration::from_millis(7_900));
+        assert_eq!(pace(0, 0), "");
+        assert_eq!(pace(0, 8), "0/8");
+        assert_eq!(pace(3, 8), "3/8, 0.1/s, eta 7s");
+        assert_eq!(pace(8, 8), "8/8");
     }
 }

@@ -295,7 +295,7 @@ fn a_round_that_is_over_or_to_come_sets_no_work() {
     std::fs::create_dir(root.join("rounds/1")).unwrap();
     std::fs::copy(root.join("rounds/0/schedule.json"), root.join("rounds/1/schedule.json")).unwrap();
     let (course, over) = run(state(1, "open"), &["--round", "0"], 1);
-    assert!(over.contains("round 0 is over (state.json: round 1 is open): nothing is taken any more"), "{over}");
+    assert!(over.contains("round 0 is over (state.json: round 1 is open): it takes no more files"), "{over}");
     assert!(over.contains("next: gen404 check .  # round 1 is the current one\n"), "{over}");
     assert_eq!((course, over.contains("by block 800")), (json!("over"), false), "{over}");
     for stage in ["finished", "finalizing"] {

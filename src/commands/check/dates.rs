@@ -24,7 +24,7 @@ pub(super) fn tell(
     let says = format!("state.json: {}", round_in(now.current_round, now.stage));
     match chances.course {
         Course::ToCome => report.say(format!("round {round} has not opened yet ({says}): nothing is awaited")),
-        Course::Over => report.say(format!("round {round} is over ({says}): nothing is taken any more")),
+        Course::Over => report.say(format!("round {round} is over ({says}): it takes no more files")),
         Course::Fetched => report.say(format!("the deadline has passed ({says}): later uploads may be too late")),
         Course::Open => {
             if let Some(schedule) = chances.awaited() {

@@ -208,8 +208,10 @@ fn tell_miner(
     let round = standing.state.current_round;
     let (sighted, unknown) = context.sighted_by_chain(&args.moment)?;
     let moment = sighted.map(|sighted| sighted.moment);
+    // A chain that has just not answered is not asked again: it was told of, and takes long to give up.
+    let answers = moment.is_some() || !context.names_chain(&args.moment.chain);
     let payload_of = |hotkey| chain::payload(context, standing, hotkey, &args.moment.chain, &args.intake);
-    let revealed = job.hotkey.map(payload_of).transpose()?.flatten();
+    let revealed = job.hotkey.filter(|_| answers).map(payload_of).transpose()?.flatten();
     let chances = Chances {
         course: Course::of(round, state, &standing.files),
         files: &standing.files,

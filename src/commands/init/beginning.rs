@@ -49,7 +49,9 @@ impl Beginning {
         let plan = plan(args, settings, leader, &pool, current_moment(config, &args.moment)?)?;
         let checkout = !args.no_git || args.dir.join(".git").exists();
         let begun = args.dir.join(settings::FILE_NAME).symlink_metadata().is_ok();
-        let settings = (checkout && !begun).then(|| settings::beginning(args.moment.chain.network.as_deref()));
+        let chain = chain_given(args);
+        let chain = chain.as_ref().map(|(key, value)| (*key, value.as_str()));
+        let settings = (checkout && !begun).then(|| settings::beginning(chain));
         Ok(Beginning { settings, plan, few })
     }
 
@@ -61,6 +63,14 @@ impl Beginning {
     pub(super) fn note_settings(&self, report: &mut Report) {
         report.note_files(self.settings.iter().map(|_| settings::FILE_NAME.to_owned()));
     }
+}
+
+/// The chain that was given, by its key in the settings. A file's path there starts at the competition's folder, and
+/// here at the current one.
+fn chain_given(args: &InitArgs) -> Option<(&'static str, String)> {
+    let file = args.moment.chain.chain_file.as_ref().map(|file| file.canonicalize().unwrap_or_else(|_| file.clone()));
+    let network = args.moment.chain.network.clone().map(|network| ("network", network));
+    network.or_else(|| Some(("file", file?.to_str()?.to_owned())))
 }
 
 fn plan(args: &InitArgs, settings: Settings, leader: LeaderEntry, pool: &PromptList, moment: Moment) -> Result<Plan> {

@@ -120,7 +120,8 @@ fn require_flags(args: &InitArgs) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    let error = Error::usage(format!("without a terminal to ask on, these are needed: {}", missing.join(", ")));
+    let error =
+        Error::usage(format!("these flags are needed, as there is no terminal to ask on: {}", missing.join(", ")));
     Err(error.hint("`gen404 init --help` explains them"))
 }
 
@@ -193,7 +194,8 @@ fn next(global: &Global, args: &InitArgs, beginning: &Beginning, has_git: bool) 
     let push = has_git.then(|| "git remote add origin URL && git push -u origin HEAD".to_owned());
     let own = if has_git { "fill in" } else { "write, and name with --config," };
     // The starter settings name the chain that was given here.
-    let chain = if args.moment.chain.network.is_some() && has_git { "" } else { "chain, " };
+    let given = args.moment.chain.network.is_some() || args.moment.chain.chain_file.is_some();
+    let chain = if given && has_git { "" } else { "chain, " };
     let settings = format!("{own} {} ({chain}store, judge, pods, builds, distance)", settings::FILE_NAME);
     let steps = [
         Some(format!("cd {}", in_shell(&args.dir.display().to_string()))),

@@ -116,11 +116,11 @@ const QUESTIONS: [Question; 10] = [
     CHAIN,
 ];
 
-/// The round's first block follows from the chain's.
+/// The round's first block follows from the chain's. Without a network, its current block will do.
 const CHAIN: Question = Question {
-    what: "Chain (finney, test, or a node's URL)",
+    what: "Chain (finney, test, or a node's URL; without a network, the number of its current block)",
     needed: true,
-    given: |args| args.moment.chain.network.clone(),
+    given: |args| args.moment.block.map(|block| block.to_string()).or_else(|| args.moment.chain.network.clone()),
     take: |args, text| {
         let moment = on_chain(args, text);
         current_moment(&Config::default(), &moment)?;
@@ -129,10 +129,16 @@ const CHAIN: Question = Question {
     },
 };
 
-/// The moment on this chain.
-fn on_chain(args: &InitArgs, network: &str) -> MomentArgs {
-    let chain = ChainArgs { network: Some(network.to_owned()), ..args.moment.chain.clone() };
-    MomentArgs { chain, ..args.moment.clone() }
+/// The moment on this chain, or at this block.
+fn on_chain(args: &InitArgs, answer: &str) -> MomentArgs {
+    let MomentArgs { now, chain, .. } = args.moment.clone();
+    match answer.parse() {
+        Ok(block) => MomentArgs { block: Some(block), now, chain },
+        Err(_) => {
+            let chain = ChainArgs { network: Some(answer.to_owned()), ..chain };
+            MomentArgs { block: None, now: None, chain }
+        }
+    }
 }
 
 /// The questions that flags and settings leave open.
@@ -143,14 +149,10 @@ pub(super) fn open(args: &InitArgs, config: &Config) -> Vec<&'static Question> {
     QUESTIONS.iter().take(last).filter(|question| (question.given)(args).is_none()).collect()
 }
 
-/// Is the block given, or a file to read it from?
-fn has_moment(args: &InitArgs) -> bool {
-    args.moment.block.is_some() || args.moment.chain.chain_file.is_some()
-}
-
-/// All questions but that of the chain if the block is given.
+/// All questions but that of the chain if a file is read instead.
 pub(super) fn all(args: &InitArgs) -> Vec<&'static Question> {
-    QUESTIONS.iter().take(QUESTIONS.len() - usize::from(has_moment(args))).collect()
+    let is_file = args.moment.chain.chain_file.is_some();
+    QUESTIONS.iter().take(QUESTIONS.len() - usize::from(is_file)).collect()
 }
 
 /// Where questions are asked.

@@ -4,6 +4,7 @@ use clap::Parser as _;
 
 use super::*;
 use crate::cli::{Cli, Command};
+use crate::settings::flags::MomentArgs;
 
 const HOTKEY: &str = "5F31TZJFYnRqwQVskA6aXnvrTSRW4rXQbX3cK89DzV7cKanp";
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -62,14 +63,14 @@ fn a_refused_whole_keeps_the_answers() {
     std::fs::write(&pool, "https://p.example.org/1.png\n").unwrap();
     let begin = || InitArgs { pool: Some(pool.clone()), ..args(&more) };
     // The competition would be over before its first round. Then the last day alone is answered anew.
-    let answers = ["Chairs", "2025-01-01", "2025-01-02", "", "", "", "2026-01-09", "", "", "", "", "", "y"];
+    let answers = ["Chairs", "2025-01-01", "2025-01-02", "", "", "", "2026-01-09", "", "", "", "", "", "", "y"];
     let (ended, shown) = dialogue(begin(), &answers);
     let (args, _) = ended.unwrap();
     assert_eq!((args.name.as_deref(), args.last_day.unwrap().to_string().as_str()), (Some("Chairs"), "2026-01-09"));
     assert!(shown.contains("no round can start by the last day, 2025-01-02") && shown.contains("[Chairs]"), "{shown}");
     // No: everything is asked once more.
-    let (ended, shown) =
-        dialogue(begin(), &["Chairs", "2026-01-05", "2026-01-09", "n", "Tables", "", "", "", "", "", "", "", "", ""]);
+    let again = ["Tables", "", "", "", "", "", "", "", "", "", ""];
+    let (ended, shown) = dialogue(begin(), &[&["Chairs", "2026-01-05", "2026-01-09", "n"][..], &again].concat());
     assert_eq!(ended.unwrap().0.name.as_deref(), Some("Tables"));
     assert!(shown.contains("[2026-01-05]"), "{shown}");
     let (ended, _) = dialogue(begin(), &["Chairs"]);
@@ -80,7 +81,7 @@ fn a_refused_whole_keeps_the_answers() {
 #[test]
 fn a_wrong_flag_is_asked_for() {
     let given = ["--name", "Chairs", "--description", "d", "--last-day", "2025-12-01", "--first-day", "2025-11-30"];
-    let answers = [HOTKEY, "o/n", COMMIT, "o/n:t", "", "", "", "2025-10-01", "2026-01-09", "", "", "", "", "", "y"];
+    let answers = [HOTKEY, "o/n", COMMIT, "o/n:t", "", "", "", "2025-10-01", "2026-01-09", "", "", "", "", "", "", "y"];
     let (ended, shown) = dialogue(args(&given), &[&[""], &answers[..]].concat());
     assert_eq!(ended.unwrap().0.last_day.unwrap().to_string(), "2026-01-09");
     assert!(shown.contains("that is before 2025-11-30") && !shown.contains("[2025-10-01]"), "{shown}");
@@ -95,6 +96,18 @@ fn yes_asks_only_for_what_is_needed() {
     assert!(ended.is_ok() && !shown.contains("[Y/n]") && !shown.contains("few words"), "{shown}");
 }
 
+/// Without a network, nobody can ask a chain.
+#[test]
+fn the_number_of_a_block_answers_for_the_chain() {
+    let given = ["--yes", "--name", "Chairs", "--first-day", "2036-01-05", "--last-day", "2036-01-09"];
+    let leader = ["--leader-hotkey", HOTKEY, "--leader-repo", "o/n", "--leader-commit", COMMIT];
+    let begin = args(&[&given[..], &leader, &["--leader-docker", "o/n:t"]].concat());
+    let (ended, shown) = dialogue(InitArgs { moment: MomentArgs::default(), ..begin }, &["ftp://x", "8000000"]);
+    let (args, _) = ended.unwrap();
+    assert_eq!((args.moment.block, args.moment.chain.network), (Some(8_000_000), None), "{shown}");
+    assert!(shown.contains("without a network, the number of its current block"), "{shown}");
+}
+
 #[test]
 fn what_needs_no_answer_can_be_emptied_again() {
     let folder = tempfile::tempdir().unwrap();
@@ -102,7 +115,7 @@ fn what_needs_no_answer_can_be_emptied_again() {
     std::fs::write(&pool, "https://p.example.org/1.png\n").unwrap();
     let given = ["--description", "d", "--leader-hotkey", HOTKEY, "--leader-repo", "o/n", "--leader-commit", COMMIT];
     let begin = InitArgs { pool: Some(pool), ..args(&[&given[..], &["--leader-docker", "o/n:t"]].concat()) };
-    let answers = ["Chairs", "2026-01-05", "2026-01-09", "n", "", "-", "", "", "-", "", "", "", "", "y"];
+    let answers = ["Chairs", "2026-01-05", "2026-01-09", "n", "", "-", "", "", "-", "", "", "", "", "", "y"];
     let (ended, shown) = dialogue(begin, &answers);
     let (args, _) = ended.unwrap();
     assert_eq!((args.description, args.pool), (None, None), "{shown}");

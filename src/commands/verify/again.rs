@@ -197,6 +197,6 @@ fn in_words(agreement: &Agreement) -> String {
         (agreement.failed, "failed"),
     ];
     parts.extend(counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
-    parts.extend(agreement.largest_difference.map(|most| format!("penalties differ by up to {most}")));
+    parts.extend(agreement.largest_difference.map(|most| format!("penalties {most} apart at most")));
     parts.join(", ")
 }

@@ -67,7 +67,7 @@ fn round_line(round: &JudgedRound) -> String {
 }
 
 fn contradicting(orders: Orders) -> String {
-    format!("both orders contradict each other in {} of {}", orders.contradicting, orders.compared)
+    format!("the two orders contradict each other in {} of {}", orders.contradicting, orders.compared)
 }
 
 fn preference(bias: &Bias) -> String {

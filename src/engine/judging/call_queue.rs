@@ -9,6 +9,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use crossbeam_channel::{Receiver, Sender};
 
 use crate::base::error::{Error, Kind, Result};
+use crate::base::text::counted;
 use crate::world::judge::journal::AnswerJournal;
 
 /// A call that has come back.
@@ -197,6 +198,12 @@ impl<K: Ord> FailedInARow<K> {
         let failed: BTreeSet<&K> = self.0.iter().collect();
         self.0.len() >= calls.max(concurrency) && failed.len() >= matches
     }
+}
+
+/// How far the judging is: matches done and in all, and how the calls go.
+pub(crate) fn progress(done: usize, all: usize, in_flight: usize, faults: u64) -> String {
+    let (calls, faults) = (counted(in_flight, "call", "calls"), counted(faults, "fault", "faults"));
+    format!("{done}/{all} matches, {calls} in flight, {faults}")
 }
 
 #[cfg(test)]

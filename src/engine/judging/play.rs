@@ -8,7 +8,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
 
 use super::super::context::Context;
-use super::call_queue::{CallQueue, Closing, FailedInARow, sync, work};
+use super::call_queue::{CallQueue, Closing, FailedInARow, progress, sync, work};
 use super::round::{DuelRound, Task};
 use super::standings::{Ending, show};
 use crate::base::error::{Error, Kind, Result};
@@ -242,8 +242,7 @@ impl<'a> Play<'a> {
 
     fn note(&self, queue: &Calls, bar: &Bar) {
         let (done, all) = (self.known.matrix.0.len(), self.known.matrix.0.len() + self.matches.len());
-        let (in_flight, faults) = (queue.in_flight(), self.bench.judge.faults());
-        bar.note(&format!("{done}/{all} matches, {in_flight} calls in flight, {faults} faults"));
+        bar.note(&progress(done, all, queue.in_flight(), self.bench.judge.faults()));
     }
 
     /// Records complete matches; with `in_turn`, only up to the first incomplete one.

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use rayon::prelude::*;
 
 use crate::base::error::{Error, Kind, Result};
+use crate::base::url::{UrlError, check_public_url};
 use crate::engine::context::Context;
 use crate::model::ids::{Player, RoundNumber};
 use crate::model::outputs::{Output, Outputs};
@@ -133,6 +134,15 @@ struct Looker {
 pub(super) struct Sources {
     store: Option<Box<dyn ObjectStore>>,
     client: Client,
+    /// May the client ask hosts that are not public?
+    allow_private: bool,
+}
+
+/// What to do about a URL that is refused because its host is not public.
+pub(super) fn hint_on(url: &str) -> Option<&'static str> {
+    let refused = check_public_url(url).err()?;
+    let private = matches!(refused, UrlError::PrivateAddress(_) | UrlError::PrivateHost { .. });
+    private.then_some("--allow-private-cdn fetches from it, as a sandbox's objects need")
 }
 
 /// What was found behind a URL.
@@ -214,7 +224,7 @@ impl Sources {
         let settings = context.config.download;
         let allow_private = allow_private_cdn || context.config.miners.allow_private_cdn;
         let client = Client::for_miners(settings.limits(), settings.retry(), allow_private);
-        Ok(Sources { store: context.object_store(store)?, client })
+        Ok(Sources { store: context.object_store(store)?, client, allow_private })
     }
 
     /// Is this URL one of the reader's own store?
@@ -248,7 +258,10 @@ impl Sources {
         if url.starts_with("file://") {
             return Err(Error::new(Kind::Failed, "a file of another machine: --store-dir names the store's folder"));
         }
-        let Some(answer) = self.client.send_up_to(&Request::get(url), most)? else { return Ok(None) };
+        let sent = self.client.send_up_to(&Request::get(url), most);
+        let hint = hint_on(url).filter(|_| !self.allow_private);
+        let sent = sent.map_err(|error| hint.iter().fold(error, |error, hint| error.hint(*hint)));
+        let Some(answer) = sent? else { return Ok(None) };
         match answer.status {
             404 | 410 => Ok(Some(None)),
             _ => answer.file().map(|body| Some(Some(body))),

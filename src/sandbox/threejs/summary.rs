@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::base::error::Result;
-use crate::base::text::counted;
+use crate::base::text::{counted, tallied};
 use crate::model::ids::{Player, RoundNumber};
 use crate::model::source_audit::SourceVerdict;
 use crate::model::store::Store;
@@ -61,8 +61,8 @@ fn caught_in(participants: &Participants, number: RoundNumber, files: &ThreejsRo
         }
         let count: usize = reasons.values().sum();
         if count > 0 {
-            let said: Vec<String> = reasons.iter().map(|(reason, count)| format!("{count}x {reason}")).collect();
-            add(player, format!("{} without views: {}", counted(count, "module", "modules"), said.join("; ")));
+            let modules = counted(count, "module", "modules");
+            add(player, format!("{modules} without views: {}", tallied(reasons, usize::MAX)));
         }
     }
     caught

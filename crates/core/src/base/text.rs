@@ -1,6 +1,9 @@
 //! Text from outside: cut to a length, and made safe for a terminal.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::num::{IntErrorKind, ParseIntError};
 use std::str::FromStr;
 
@@ -11,6 +14,54 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 pub fn counted(count: impl TryInto<u64>, one: &str, many: &str) -> String {
     let count = count.try_into().unwrap_or(u64::MAX);
     format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// How often each reason was given, the most frequent first: `3x status 404; no answer in 30 s`. Reasons that differ only
+/// in a number of four digits or more, such as a size in bytes, count as one: `3x such as a file of 30756 bytes`. After
+/// `most` of them, says how many more there are.
+#[must_use]
+pub fn tallied<R: AsRef<str>>(reasons: impl IntoIterator<Item = (R, usize)>, most: usize) -> String {
+    let mut alike: BTreeMap<String, (R, usize, bool)> = BTreeMap::new();
+    for (reason, count) in reasons {
+        match alike.entry(without_large_numbers(reason.as_ref())) {
+            Entry::Vacant(free) => _ = free.insert((reason, count, false)),
+            Entry::Occupied(mut known) => {
+                let (first, sum, differ) = known.get_mut();
+                *differ |= (*first).as_ref() != reason.as_ref();
+                *sum += count;
+            }
+        }
+    }
+    let mut sorted: Vec<_> = alike.into_values().collect();
+    sorted.sort_by_key(|(_, count, _)| Reverse(*count));
+    let more = sorted.len().saturating_sub(most);
+    let mut said: Vec<String> = sorted
+        .iter()
+        .take(most)
+        .map(|(reason, count, differ)| match (count, differ) {
+            (1, _) => reason.as_ref().to_owned(),
+            (count, false) => format!("{count}x {}", reason.as_ref()),
+            (count, true) => format!("{count}x such as {}", reason.as_ref()),
+        })
+        .collect();
+    said.extend((more > 0).then(|| format!("and {more} more")));
+    said.join("; ")
+}
+
+/// The text with each number of four digits or more left out.
+fn without_large_numbers(text: &str) -> String {
+    let is_digit = |c: &char| c.is_ascii_digit();
+    let mut rest = text;
+    let mut form = String::with_capacity(text.len());
+    while let Some(at) = rest.find(|c: char| c.is_ascii_digit()) {
+        let (before, from) = rest.split_at(at);
+        let digits = from.chars().take_while(is_digit).count();
+        let (number, after) = from.split_at(digits);
+        form.push_str(before);
+        form.push_str(if digits < 4 { number } else { "#" });
+        rest = after;
+    }
+    form + rest
 }
 
 /// Hours with two digits, and never none where there were some.
@@ -205,6 +256,15 @@ mod tests {
         \u{200b}\u{200c}\u{200d}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2060}\
         \u{2066}\u{2067}\u{2068}\u{2069}\u{206f}\u{2800}\u{3164}\u{e000}\u{fdd0}\u{fe0f}\u{feff}\u{ffa0}\u{fff9}\
         \u{1d173}\u{e0001}\u{e0041}\u{e0100}\u{10ffff}";
+
+    #[test]
+    fn reasons_are_counted_together() {
+        let reasons = [("a file of 30756 bytes", 1), ("a file of 9912 bytes", 2), ("no answer", 1), ("status 404", 4)];
+        assert_eq!(tallied(reasons, 9), "4x status 404; 3x such as a file of 30756 bytes; no answer");
+        assert_eq!(tallied(reasons, 1), "4x status 404; and 2 more");
+        let codes = [("status 404", 1), ("status 503", 1)];
+        assert_eq!(tallied(codes, 9), "status 404; status 503", "a short number is a code, a position or a limit");
+    }
 
     #[test]
     fn a_path_is_one_word_of_a_shell() {

@@ -16,7 +16,7 @@ use super::duel::{DuelInPlay, Found, Wants};
 use super::{Course, Court, DuelOf, Played, looks, question};
 use crate::base::error::{Error, Kind, Result};
 use crate::base::text::counted;
-use crate::engine::judging::call_queue::{CallQueue, Closing, FailedInARow, sync, work};
+use crate::engine::judging::call_queue::{CallQueue, Closing, FailedInARow, progress, sync, work};
 use crate::engine::runs::record::manner;
 use crate::model::answers::{Answers, Digest};
 use crate::model::threejs::duels::StagedDuel;
@@ -308,8 +308,7 @@ impl<'a, K: Key, C: Course<K>> Floor<'a, K, C> {
 
     fn note(&self) {
         let (done, all) = (self.finished, self.finished + self.matches.len());
-        let (in_flight, faults) = (self.queues[0].in_flight(), self.court.bench.judge.faults());
-        self.bar.note(&format!("{done}/{all} matches, {in_flight} calls in flight, {faults} faults"));
+        self.bar.note(&progress(done, all, self.queues[0].in_flight(), self.court.bench.judge.faults()));
     }
 
     /// The error of a run that was stopped or whose judge failed for good.

@@ -2,7 +2,7 @@
 
 use super::Trouble;
 use crate::base::url::check_public_url;
-use crate::engine::verification::objects::Sources;
+use crate::engine::verification::objects::{Sources, hint_on};
 use crate::model::answers::Digest;
 use crate::rules::checks::objects::Found;
 use crate::rules::rejudge::{Comparison, RecordedImage};
@@ -79,7 +79,8 @@ impl Pictures<'_> {
         if self.sources.owns(url) || self.allow_private {
             return Ok(());
         }
-        let failed = |why| Trouble::Picture(Comparison::Failed, format!("{what}: {}: {why}", shown_url(url)));
+        let hint = hint_on(url).map(|hint| format!("; {hint}")).unwrap_or_default();
+        let failed = |why| Trouble::Picture(Comparison::Failed, format!("{what}: {}: {why}{hint}", shown_url(url)));
         check_public_url(url).map(drop).map_err(failed)
     }
 }

@@ -77,7 +77,7 @@ impl BothOrders {
     }
 }
 
-/// How often both orders contradict each other.
+/// How often the two orders contradict each other.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Orders {
     /// What was compared in both orders: duels, or of three.js the angles of the judge's first stage.

@@ -48,7 +48,7 @@ pub struct SureMatch {
     /// How sure this is.
     #[serde(flatten)]
     pub certainty: Certainty,
-    /// How often both orders contradict each other; `None` where they are not recorded.
+    /// How often the two orders contradict each other; `None` where they are not recorded.
     pub orders: Option<Orders>,
 }
 
@@ -61,7 +61,7 @@ pub struct JudgedRound {
     pub judged: usize,
     /// Of these, those that were draws.
     pub draws: usize,
-    /// How often both orders contradict each other; `None` where they are not recorded.
+    /// How often the two orders contradict each other; `None` where they are not recorded.
     pub orders: Option<Orders>,
     /// The preference for a place; `None` where both orders' penalties are not recorded.
     pub bias: Option<Bias>,

@@ -62,6 +62,9 @@ pub enum StoredPreview {
     Undrawable(String),
 }
 
+/// Objects of a player that are named when they could not be read; of more, the number is given.
+const MOST_UNKNOWN: usize = 2;
+
 /// Checks the objects that were fetched.
 pub fn check(all: &[Stored<'_>], sink: &mut Sink) {
     for stored in all {
@@ -79,16 +82,22 @@ fn sums(claim: &mut Claim, stored: &Stored<'_>) {
         count => format!("; {} not stored: why cannot be checked", counted(count, "file is", "files are")),
     };
     claim.note(format!("{} of {} objects{unstored}", stored.objects.len(), stored.total));
+    let mut unknown = Vec::new();
     for StoredFile { path, found, .. } in &stored.objects {
         match (found, stored.sums.and_then(|sums| sums.0.get(path))) {
             (Found::Nothing, _) => claim.fail(format!("{path}: nothing is stored there")),
-            (Found::Unknown(why), _) => claim.skip(format!("{path}: {why}")),
+            (Found::Unknown(why), _) => unknown.push(format!("{path}: {why}")),
             (Found::Bytes(_), None) => {}
             (Found::Bytes(sum), Some(recorded)) if sum == recorded => {}
             (Found::Bytes(sum), Some(recorded)) => {
                 claim.fail(format!("{path}: SHA-256 is {sum}, but {recorded} is recorded"));
             }
         }
+    }
+    // A server that is away is away for all of them.
+    unknown.iter().take(MOST_UNKNOWN).for_each(|why| claim.skip(why));
+    if let more @ 1.. = unknown.len().saturating_sub(MOST_UNKNOWN) {
+        claim.skip(format!("{} could not be read either", counted(more, "object", "objects")));
     }
     let unsummed = |object: &&StoredFile| stored.sums.is_none_or(|sums| !sums.0.contains_key(&object.path));
     let count = stored.objects.iter().filter(unsummed).count();
