@@ -30,7 +30,9 @@ impl Context<'_> {
             Err(error) if error.kind() == Kind::Outside => {
                 let parts: Vec<String> = std::iter::once(error.to_string()).chain(error.hints().to_vec()).collect();
                 self.ui.warn(&parts.join("; "));
-                let network = args.chain.network.as_deref().map(|network| format!(" --network {}", in_shell(network)));
+                // A node's URL may hold a key.
+                let named = args.chain.network.as_deref().filter(|network| !network.contains("://"));
+                let network = named.map(|network| format!(" --network {}", in_shell(network)));
                 let doctor = format!("gen404 doctor{}", network.unwrap_or_default());
                 Ok((None, format!("the chain cannot be read; `{doctor}` asks each of its nodes")))
             }

@@ -27,6 +27,7 @@ fn attributes(page: &str, name: &str) -> Vec<String> {
 pub fn crawl(pages: &BTreeMap<PathBuf, String>) -> (BTreeSet<PathBuf>, BTreeSet<String>) {
     let mut outside = BTreeSet::new();
     let mut inside: BTreeMap<&Path, BTreeSet<PathBuf>> = BTreeMap::new();
+    let mut ids: BTreeMap<PathBuf, Vec<String>> = BTreeMap::new();
     for (path, page) in pages.iter().filter(|(path, _)| path.extension().unwrap() == "html") {
         for link in [attributes(page, "href"), attributes(page, "src")].concat() {
             if link.starts_with("https://") || link.starts_with("http://") {
@@ -44,7 +45,7 @@ pub fn crawl(pages: &BTreeMap<PathBuf, String>) -> (BTreeSet<PathBuf>, BTreeSet<
             let target = if file.is_empty() { path.clone() } else { target };
             let there = pages.get(&target).unwrap_or_else(|| panic!("{}: {link} leads nowhere", path.display()));
             if let Some(anchor) = anchor {
-                let ids = attributes(there, "id");
+                let ids = ids.entry(target.clone()).or_insert_with(|| attributes(there, "id"));
                 assert_eq!(ids.iter().filter(|id| *id == anchor).count(), 1, "{}: {link}", path.display());
             }
             inside.entry(path).or_default().insert(target);
