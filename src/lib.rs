@@ -13,7 +13,7 @@
 //! | [`preview`] | a model's preview: model bytes in, PNG bytes out; its own crate | disk, network, clock, the rest of the crate |
 //! | [`module`] | the static rules of a three.js module: text in, failures out; its own crate | disk, network, clock, the rest of the crate |
 //! | [`rules`] | the stage machine, the rules, the checks of `verify`: pure functions | disk, network, clock |
-//! | [`world`] | the chain, git, and every other client of the outside world | rules |
+//! | [`world`] | the chain, git, and every other client of the outside world; its own crate | rules |
 //! | [`settings`] | `gen404.toml`, and the flags that override it | what they are used for |
 //! | `engine` | the long jobs: fetching, judging, regenerating, checking, gathering facts; the one place that applies plans | the command line |
 //! | `report` | the pages of a report | network |
@@ -55,9 +55,9 @@ mod report;
 mod sandbox;
 pub mod settings;
 pub mod ui;
-pub mod world;
 
 pub use gen404_core::{base, model, rules};
 pub use gen404_module as module;
 pub use gen404_preview as preview;
 pub use gen404_python_json as python_json;
+pub use gen404_world as world;

@@ -361,7 +361,7 @@ fn another_question_or_model_stops_before_anything_is_asked() {
     let run = |flags: &[&str], code| {
         gen404(folder.path(), &[&["duel", "--judge-url", &judge.url], flags].concat()).ends(code)
     };
-    let own = std::fs::read_to_string("src/world/judge/question.toml").unwrap();
+    let own = std::fs::read_to_string("crates/world/src/judge/question.toml").unwrap();
     let other = own.replacen("You compare", "Do compare", 1).replacen("The first model", "First", 1);
     std::fs::write(folder.path().join("other.toml"), other).unwrap();
     let other = ["--question", "other.toml"];

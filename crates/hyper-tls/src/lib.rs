@@ -1,5 +1,5 @@
 //! What `rusoto_core` takes from hyper-tls, without OpenSSL: the name of the connector that its own
-//! HTTP client is built on. gen404 gives rusoto a dispatcher of its own (`src/world/store/dispatch.rs`),
+//! HTTP client is built on. gen404 gives rusoto a dispatcher of its own (`crates/world/src/store/dispatch.rs`),
 //! so no request comes this way; one that did would be refused, never sent without TLS.
 
 use std::future::{Ready, ready};

@@ -214,7 +214,7 @@ mod tests {
     use crate::model::question::{Asked, ImageForm, QuestionFile};
 
     fn asked() -> Asked<StageWords> {
-        let words = toml::from_str(include_str!("../../../../../src/world/judge/staged/words.toml")).unwrap();
+        let words = toml::from_str(include_str!("../../../../world/src/judge/staged/words.toml")).unwrap();
         Asked { model: "m".to_owned(), temperature: Some(0.0), images: ImageForm::Urls, question: words }
     }
 

@@ -165,7 +165,7 @@ fn line(name: &str) -> DuelEvidence<StagedJudgment> {
 }
 
 fn question() -> RoundWords {
-    let words = toml::from_str(include_str!("../../../../../../src/world/judge/staged/words.toml")).unwrap();
+    let words = toml::from_str(include_str!("../../../../../world/src/judge/staged/words.toml")).unwrap();
     QuestionFile::new(Asked { model: "m".to_owned(), temperature: None, images: ImageForm::Urls, question: words })
 }
 

@@ -27,7 +27,7 @@ fn right() -> Hotkey {
 }
 
 fn question() -> RoundWords {
-    let words = toml::from_str(include_str!("../../../../../../../src/world/judge/staged/words.toml")).unwrap();
+    let words = toml::from_str(include_str!("../../../../../../world/src/judge/staged/words.toml")).unwrap();
     QuestionFile::new(Asked { model: "m".to_owned(), temperature: Some(0.0), images: ImageForm::Urls, question: words })
 }
 
