@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use crate::base::error::{Error, Result};
 use crate::base::hex;
-use crate::model::beacon::{Pulse, QUICKNET_CHAIN};
 use crate::http::{Client, Failure, Request, shown_url};
+use crate::model::beacon::{Pulse, QUICKNET_CHAIN};
 
 /// The part of an answer that is used.
 #[derive(Debug, Deserialize)]

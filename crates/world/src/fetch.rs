@@ -13,8 +13,8 @@ use crate::base::error::{Error, Result};
 use crate::base::files;
 use crate::base::hex;
 use crate::base::setting::{SettingError, check_counts, check_seconds};
-use crate::model::format::ModelFormat;
 use crate::http::{Client, Failure, HttpLimits, Request, Retry};
+use crate::model::format::ModelFormat;
 
 /// `[download]` of `gen404.toml`: how miners' files are fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
@@ -225,10 +225,7 @@ impl<'a> FileSink<'a> {
     }
 
     /// What was received, if the transfer returned its size; fails if this machine did.
-    pub(crate) fn finish<E>(
-        self,
-        size: std::result::Result<u64, E>,
-    ) -> Result<std::result::Result<FetchedFile, E>> {
+    pub(crate) fn finish<E>(self, size: std::result::Result<u64, E>) -> Result<std::result::Result<FetchedFile, E>> {
         if let Some(trouble) = self.trouble {
             return Err(Error::file(self.path, "cannot write").because(trouble));
         }

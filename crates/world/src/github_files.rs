@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::base::error::{Error, Result};
 use crate::base::url::check_service_url;
-use crate::model::ids::{CommitSha, RepoName};
 use crate::http::{Client, Failure, HttpLimits, Request, Retry, Secret, shown_url};
+use crate::model::ids::{CommitSha, RepoName};
 
 /// The most bytes of such a file.
 const LARGEST: u64 = 1 << 20;

@@ -13,9 +13,9 @@ use super::{BuildSource, Pushed, WantedBuilds};
 use crate::base::error::{Error, Result};
 use crate::base::text::cut;
 use crate::base::url::HttpUrl;
+use crate::http::{Method, Response, shown_text, shown_url};
 use crate::model::ids::{Hotkey, RepoName, RoundNumber};
 use crate::model::observation::{BuildObservation, CiJob, CiRun};
-use crate::http::{Method, Response, shown_text, shown_url};
 use crate::probe::Probed;
 
 /// Lists of jobs and runs are followed no further than this.

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use super::web::{Credentials, ReadRequest, Web};
 use super::{BuildSource, WantedBuilds};
 use crate::base::error::{Error, Result};
-use crate::model::observation::{BuildObservation, Presence};
 use crate::http::{Method, Response, Secret, shown_url};
+use crate::model::observation::{BuildObservation, Presence};
 use crate::probe::Probed;
 
 /// Every manifest format: without this list many registries deny having an image that they have.

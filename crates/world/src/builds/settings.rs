@@ -11,9 +11,9 @@ use super::web::{Credentials, Web};
 use super::{BuildSource, FileBuilds};
 use crate::base::error::{Error, Result};
 use crate::base::url::{Host, HttpUrl};
+use crate::http::{Secret, shown_url};
 use crate::model::ids::RepoName;
 use crate::model::image::ImageName;
-use crate::http::{Secret, shown_url};
 use crate::stop::Stop;
 use crate::usage::{Meter, Service};
 

@@ -8,9 +8,7 @@ use chrono::{DateTime, Utc};
 use crate::base::error::{Error, Result};
 use crate::base::text::time;
 use crate::base::url::{HttpUrl, resolve};
-use crate::http::{
-    Client, HttpLimits, Method, Request, Response, Retry, Secret, ServerKind, retry_after, shown_url,
-};
+use crate::http::{Client, HttpLimits, Method, Request, Response, Retry, Secret, ServerKind, retry_after, shown_url};
 use crate::stop::Stop;
 use crate::usage::Meter;
 

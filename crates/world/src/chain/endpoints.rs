@@ -4,8 +4,8 @@ use std::fmt;
 
 use crate::base::error::{Error, Result};
 use crate::base::url::{Host, HttpUrl};
-use crate::model::beacon::BlockHash;
 use crate::http::{Secret, shown_url};
+use crate::model::beacon::BlockHash;
 
 /// The genesis hash of the main network, by which it is recognized.
 const FINNEY_GENESIS: &str = "0x2f0555cc76fc2840a25a6ea3b9637146806f1f44b090c175ffde2a7e5ab36c03";

@@ -10,8 +10,8 @@ use super::endpoints::{Endpoints, NodeUrl};
 use super::file::FileChain;
 use super::subtensor::Subtensor;
 use crate::base::error::{Error, Result};
-use crate::model::reveal::Compat;
 use crate::http::{Client, HttpLimits, Retry};
+use crate::model::reveal::Compat;
 use crate::usage::{Meter, Service};
 
 /// The subnet of 404-GEN.

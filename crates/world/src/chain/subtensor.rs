@@ -18,10 +18,10 @@ use super::{Chain, Head, NodeProbe, Reveals, keys, scale};
 use crate::base::error::{Error, Result};
 use crate::base::hex;
 use crate::base::text::counted;
+use crate::http::Client;
 use crate::model::beacon::{BlockHash, Pulse};
 use crate::model::ids::{Block, Hotkey};
 use crate::model::threejs::programs::Coldkey;
-use crate::http::Client;
 
 /// A node returns at most this many keys per page.
 const MOST_KEYS_A_PAGE: usize = 1000;

@@ -8,9 +8,9 @@ use gix::ObjectId;
 use super::walk::{Differing, Walker};
 use super::{Git, GitReader, Read, blob_of};
 use crate::base::error::{Context as _, Result};
+use crate::builds::Pushed;
 use crate::model::file::FileKind;
 use crate::model::history::{BlobId, Change, Commit, Merged, Oddity, PathChange, PathCommit};
-use crate::builds::Pushed;
 
 /// The most commits that are read: a competition makes a few hundred per round.
 const MOST_COMMITS: usize = 500_000;

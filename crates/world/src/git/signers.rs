@@ -14,8 +14,8 @@ use rayon::prelude::*;
 use super::{Git, GitReader, objects};
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::files::{self, Readers};
-use crate::model::signing::{Signature, SignedCommit, Signers};
 use crate::child;
+use crate::model::signing::{Signature, SignedCommit, Signers};
 use crate::stop::{STOPPED, Stop};
 
 /// Commits that one run of git checks. Each costs two runs of `ssh-keygen`, so this is work for seconds.

@@ -9,9 +9,9 @@ use serde_json::json;
 use super::Answer;
 
 use crate::base::text;
+use crate::http::{NoJson, shown_text};
 use crate::model::answers::WORST_PENALTY;
 use crate::model::penalties::{AnswerOrigin, Penalties};
-use crate::http::{NoJson, shown_text};
 
 /// How many characters of a judge's issues are kept: they are committed to git with every duel.
 pub const LONGEST_ISSUES: usize = 2000;

@@ -13,8 +13,8 @@ use super::answer::AnswerError;
 use super::completion::{content, model, tokens, usage};
 use super::credit::{text_wants_money, wants_money};
 use crate::base::error::{Error, Kind, Result};
-use crate::model::penalties::AnswerOrigin;
 use crate::http::{Client, Failure, Request, Response, Retry, Secret, ServerKind, shown_text, shown_url};
+use crate::model::penalties::AnswerOrigin;
 use crate::stop::stopped;
 use crate::usage::Meter;
 

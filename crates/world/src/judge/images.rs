@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::base::error::{Context as _, Error, Kind, Result};
 use crate::base::files;
-use crate::model::answers::Digest;
 use crate::http::{Client, Request, shown_url};
+use crate::model::answers::Digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 

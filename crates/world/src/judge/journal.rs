@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 use super::{Answer, answer};
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::files;
-use crate::model::penalties::AnswerOrigin;
 use crate::jsonl::each_line;
+use crate::model::penalties::AnswerOrigin;
 
 /// The journal's name.
 const NAME: &str = "judge-journal.jsonl";

@@ -6,9 +6,9 @@ use super::answer;
 use super::endpoint::{Again, Chat, Endpoint, Part, Unusable};
 use super::{Answer, Judge};
 use crate::base::error::Result;
+use crate::http::Secret;
 use crate::model::ids::Seed;
 use crate::model::question::{Question, Words as _};
-use crate::http::Secret;
 
 /// The temperature that is asked for: the likeliest answer.
 pub(super) const TEMPERATURE: f64 = 0.0;

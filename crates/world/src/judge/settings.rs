@@ -12,9 +12,9 @@ use super::question;
 use super::staged::{self, StageJudge};
 use crate::base::error::{Error, Result};
 use crate::base::url::{HttpUrl, UrlError};
+use crate::http::{Client, HttpLimits, Retry, Secret, shown_url};
 use crate::model::question::{Asked, ImageForm};
 use crate::model::threejs::words::StageWords;
-use crate::http::{Client, HttpLimits, Retry, Secret, shown_url};
 use crate::usage::{Meter, Service};
 
 /// The settings of the judge.

@@ -8,10 +8,10 @@ use super::endpoint::Endpoint;
 use super::openai::OpenAi;
 use super::staged::{StageJudge, StageQuestion};
 use crate::base::error::{Context as _, Error, Result};
+use crate::http::{Failure, Request};
 use crate::model::penalties::Penalties;
 use crate::model::threejs::asked::{Form, PenaltyAnswer, StageAnswer, Topic};
 use crate::model::threejs::view::View;
-use crate::http::{Failure, Request};
 use crate::probe::Probed;
 
 /// Edge of the trial's pictures, in pixels: models refuse smaller ones.

@@ -10,9 +10,7 @@ use serde_json::Value;
 use super::{Listed, PodId};
 use crate::base::error::{Error, Result};
 use crate::base::url::HttpUrl;
-use crate::http::{
-    Client, Failure, HttpLimits, Request, Response, Retry, Secret, ServerKind, shown_text, shown_url,
-};
+use crate::http::{Client, Failure, HttpLimits, Request, Response, Retry, Secret, ServerKind, shown_text, shown_url};
 use crate::stop::{STOPPED, Stop, stopped};
 use crate::usage::{Meter, Service};
 

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::Endpoint;
 use super::program::{REPORTED, reported_seconds};
 use crate::base::error::{Kind, Result};
-use crate::model::ids::{PromptStem, Seed};
 use crate::http::{Client, Failure, HttpLimits, Request, Response, Retry, shown_text};
+use crate::model::ids::{PromptStem, Seed};
 use crate::stop::Stop;
 use crate::usage::{Meter, Service};
 

@@ -19,8 +19,8 @@ use std::fmt;
 
 use crate::base::error::Result;
 use crate::base::text::counted;
-use crate::model::ids::{Player, RoundNumber};
 use crate::http::Secret;
+use crate::model::ids::{Player, RoundNumber};
 use crate::probe::Probed;
 
 pub use self::api::ApiPolicy;

@@ -5,12 +5,10 @@ use std::time::{Duration, Instant};
 
 use super::Endpoint;
 use crate::base::error::Result;
+use crate::fetch::{FetchedFile, FileSink};
+use crate::http::{Broken, Client, HeaderMap, HeaderValue, Incoming, Method, MultipartForm, PhaseLimits, Request};
 use crate::model::format::{Format, ModelFormat};
 use crate::model::ids::Seed;
-use crate::fetch::{FetchedFile, FileSink};
-use crate::http::{
-    Broken, Client, HeaderMap, HeaderValue, Incoming, Method, MultipartForm, PhaseLimits, Request,
-};
 use crate::stop::Stop;
 use crate::usage::{Meter, Service};
 

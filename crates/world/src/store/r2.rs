@@ -18,8 +18,8 @@ use rusoto_s3::{DeleteObjectRequest, GetObjectRequest, HeadObjectRequest, PutObj
 use super::dispatch::{DispatchError, Dispatcher, pieces};
 use super::{Bytes, NewObject, ObjectStore, Put, key_below, sha256_of, trial};
 use crate::base::error::{Context as _, Error, Kind, Result};
-use crate::model::objects::ObjectKey;
 use crate::http::{Client, Failure, HttpLimits, Retry, Secret, shown_text, shown_url};
+use crate::model::objects::ObjectKey;
 use crate::probe::Probed;
 use crate::usage::Meter;
 

@@ -3,8 +3,8 @@
 use super::{Bytes, NewObject, ObjectStore, Put, sha256_of};
 use crate::base::error::{Context as _, Error, Kind, Result};
 use crate::base::hex;
-use crate::model::objects::{ObjectKey, ObjectKind};
 use crate::http::Request;
+use crate::model::objects::{ObjectKey, ObjectKind};
 use crate::probe::{Probed, client};
 
 /// A key that no other trial has.

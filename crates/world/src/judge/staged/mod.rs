@@ -18,12 +18,12 @@ use super::images::{DuelImage, Images};
 use super::journal::{AnswerJournal, QuestionKey};
 use crate::base::error::{Error, Result};
 use crate::base::hex;
+use crate::http::Secret;
 use crate::model::answers::Digest;
 use crate::model::penalties::AnswerOrigin;
 use crate::model::threejs::asked::{Form, StageAnswer, Topic};
 use crate::model::threejs::view::View;
 use crate::model::threejs::words::{CallWords, StageWords};
-use crate::http::Secret;
 
 /// A question: what is asked about which images.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::stand_in::{Asked, ByUrl, Manners, Reply, StandIn};
 use super::*;
 use crate::base::error::Kind;
-use crate::model::threejs::asked::{IssuesAnswer, PenaltyAnswer};
 use crate::judge::settings::JudgeSettings;
+use crate::model::threejs::asked::{IssuesAnswer, PenaltyAnswer};
 
 fn image(url: &str) -> DuelImage {
     DuelImage { url: url.to_owned(), sha256: None }

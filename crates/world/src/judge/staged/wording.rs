@@ -4,8 +4,8 @@ use std::path::Path;
 
 use crate::base::error::{Context as _, Error, Kind, Result, plainly};
 use crate::base::files;
-use crate::model::threejs::words::StageWords;
 use crate::judge::question::IGNORED;
+use crate::model::threejs::words::StageWords;
 
 const OWN: &str = include_str!("words.toml");
 

@@ -17,6 +17,7 @@ use crate::world::judge::settings::JudgeSettings;
 use crate::world::judge::staged::{StageBench, is_answer};
 
 /// That of the client's own tests, which another crate cannot name.
+#[allow(dead_code, reason = "those tests use more of it")]
 #[path = "../../../../../crates/world/src/judge/staged/stand_in.rs"]
 mod stand_in;
 
