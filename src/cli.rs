@@ -303,7 +303,7 @@ pub struct InitArgs {
     /// Override a default limit, such as mismatches=4: a key of `rules` in config.json
     ///
     /// The keys are generation_seconds, overtime_tolerance, mismatch_margin, distance, mismatches,
-    /// critical_mismatches, median_seconds, trim, require_source_audit and allow_private_cdn.
+    /// critical_mismatches, median_seconds, trim, require_source_audit and allow_private_cdn; threejs has the last alone.
     #[arg(long = "rule", value_name = "KEY=VALUE")]
     pub rules: Vec<String>,
     /// What the competition is about [default: mesh]

@@ -20,11 +20,13 @@ def read(root):
         names[:] = [name for name in names if not name.startswith(".")]
         for name in found:
             path = os.path.join(folder, name)
+            if not name.endswith((".json", ".csv", ".txt")) and name != "SHA256SUMS":
+                continue
             with open(path, encoding="utf-8") as file:
                 text = file.read()
             if name.endswith(".json"):
                 files[os.path.relpath(path, root)] = text, json.loads(text)
-            elif name.endswith((".csv", ".txt")) or name == "SHA256SUMS":
+            else:
                 files[os.path.relpath(path, root)] = text, text.split("\n")
     return files
 

@@ -136,7 +136,11 @@ fn say(folder: &SandboxFolder, summary: &SandboxSummary, report: &mut Report) ->
     let (dir, program) = (in_shell(&summary.dir), called());
     if summary.params.judge == JudgeMode::Honest {
         report.say_next(format!("cd {dir}; {program} status; {program} verify --history; git log --stat"));
-        report.say_next(format!("{program} sandbox --by-hand by-hand  # the operator is you"));
+        let format = match summary.params.format {
+            Format::Mesh => String::new(),
+            format => format!(" --format {format}"),
+        };
+        report.say_next(format!("{program} sandbox --by-hand by-hand{format}  # the operator is you"));
     } else {
         found_out(summary, (&dir, &program), report);
     }

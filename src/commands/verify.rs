@@ -18,7 +18,7 @@ use crate::engine::verification::commits::{self, no_history};
 use crate::engine::verification::eras::{self, Era, Past};
 use crate::engine::verification::facts;
 use crate::engine::verification::formats::OtherSnapshot;
-use crate::engine::verification::objects;
+use crate::engine::verification::{module_objects, objects};
 use crate::model::file::{FileKind, PlayerFile};
 use crate::model::format::Format;
 use crate::model::format::detect::Detected;
@@ -76,13 +76,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
         None => {}
     }
     if args.objects {
-        let wanted = objects::ObjectSelection {
-            round: args.round,
-            sample: args.sample,
-            store: &args.store,
-            allow_private_cdn: args.allow_private_cdn,
-        };
-        let fetched = objects::fetch(&context, &snapshot, &wanted)?;
+        let fetched = objects::fetch(&context, &snapshot, &selection(args))?;
         checks::objects::check(&fetched, &mut sink);
         checks::copies::previews::check(&snapshot, &fetched, &mut sink);
     }
@@ -197,6 +191,9 @@ fn other_format(
         (None, false) => {}
     }
     unchecked(args, format, &mut sink);
+    if args.objects {
+        stored_modules(context, args, snapshot, &mut sink)?;
+    }
     let lineage = past.as_ref().map(Past::lineage).unwrap_or_default();
     let sureness = certainty::work_out(context.ui, || snapshot.matches(&facts.rules, args.round));
     let judged = Judged { detected, rules: &facts.rules, lineage, ended: None, sureness: sureness.as_ref() };
@@ -215,16 +212,37 @@ fn unchecked(args: &VerifyArgs, format: Format, sink: &mut Sink) {
         });
     }
     if args.objects {
-        sink.claim("object.sha256", None, "--objects", |claim| {
-            claim
-                .skip(format!("a {format} competition has no SHA256SUMS, so there is nothing to compare objects with"));
-        });
         sink.claim("copies.previews", None, "--objects", |claim| {
             claim.skip(format!("previews of a {format} competition are not compared"));
         });
         sink.claim("object.preview", None, "--objects", |claim| {
             claim.skip(format!("the previews of a {format} competition are drawn by its own render service"));
         });
+    }
+}
+
+/// With --objects: fetches what is stored where its sums are recorded. The deployed services record none.
+fn stored_modules(context: &Context<'_>, args: &VerifyArgs, snapshot: &OtherSnapshot, sink: &mut Sink) -> Result<()> {
+    let fetched = match snapshot {
+        OtherSnapshot::Threejs(snapshot) => module_objects::fetch_modules(context, snapshot, &selection(args))?,
+        OtherSnapshot::Splat(_) => Vec::new(),
+    };
+    if fetched.is_empty() {
+        sink.claim("object.sha256", None, "--objects", |claim| {
+            claim.skip("there is no SHA256SUMS, so there is nothing to compare objects with");
+        });
+    }
+    checks::objects::check(&fetched, sink);
+    Ok(())
+}
+
+/// Which objects --objects fetches.
+fn selection(args: &VerifyArgs) -> objects::ObjectSelection<'_> {
+    objects::ObjectSelection {
+        round: args.round,
+        sample: args.sample,
+        store: &args.store,
+        allow_private_cdn: args.allow_private_cdn,
     }
 }
 

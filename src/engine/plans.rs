@@ -12,6 +12,7 @@ use crate::base::error::{Error, Kind, Result};
 use crate::base::files;
 use crate::base::hex;
 use crate::base::text::counted;
+use crate::model::file::{FileKind, RoundFile};
 use crate::model::file_path::FilePath;
 use crate::model::record::{parse_json, to_json};
 use crate::model::snapshot::Source as _;
@@ -141,6 +142,17 @@ impl Context<'_> {
     }
 }
 
+/// What a person wrote that counts in a file of this plan: without it in the commit or before, the file would not follow
+/// from the repository.
+fn read_by_hand(written: &FilePath) -> Option<FilePath> {
+    match FileKind::of_path(written.as_str())? {
+        FileKind::Round(round, RoundFile::Winner | RoundFile::GenerationAudits) => {
+            Some(FileKind::Round(round, RoundFile::SourceAudit).into())
+        }
+        _ => None,
+    }
+}
+
 /// A commit about to be made; the note is kept beside the lock until it is.
 #[derive(Debug, Serialize, Deserialize)]
 struct Pending {
@@ -154,7 +166,8 @@ impl Pending {
         let sum = |bytes: &[u8]| hex::encode(Sha256::digest(bytes));
         let mut files: Vec<_> = plan.writes.iter().map(|write| (write.file.to_string(), sum(&write.bytes))).collect();
         let planned: HashSet<&FilePath> = plan.writes.iter().map(|write| &write.file).collect();
-        for file in also.iter().filter(|file| !planned.contains(file)) {
+        let by_hand: Vec<FilePath> = planned.iter().filter_map(|file| read_by_hand(file)).collect();
+        for file in also.iter().chain(&by_hand).filter(|file| !planned.contains(file)) {
             if let Some(bytes) = store.read(file.as_str())? {
                 files.push((file.to_string(), sum(&bytes)));
             }

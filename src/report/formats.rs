@@ -354,8 +354,8 @@ type Rows<'a> = dyn Fn(&Links<'_>) -> Vec<DuelRow> + Sync + Send + 'a;
 pub(super) struct Encounter<'a> {
     /// Its page, relative to the index.
     pub(super) page: String,
-    /// The report, relative to the competition's folder.
-    pub(super) file: String,
+    /// The report, and where there are any, the judge's answers and how it was asked, relative to the competition's folder.
+    pub(super) files: Vec<String>,
     pub(super) left: Who,
     pub(super) right: Who,
     /// Does `leader` defend?
@@ -423,6 +423,6 @@ pub(super) fn match_view(
         parts: matches::parts(counts),
         filters: matches::filters(&duels),
         duels,
-        sources: vec![one.file.clone()],
+        sources: one.files.clone(),
     })
 }

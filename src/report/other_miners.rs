@@ -15,6 +15,7 @@ use crate::model::ids::{Hotkey, Player, PromptStem, RoundNumber};
 use crate::model::matrix::Matrix;
 use crate::model::neutral::{DuelView, SubmissionView};
 use crate::model::prompts::PromptList;
+use crate::model::refusals::meaning;
 use crate::model::splat::leader::SplatLeaders;
 use crate::model::splat::snapshot::{SplatPlayer, SplatRound};
 use crate::model::threejs::audit_matrix::Opponent;
@@ -124,16 +125,23 @@ impl<'a> Round<'a> {
                 Some(miners::files(made, ("generations.json", false), links, room))
             }
             Round::Threejs(files) => {
-                let made = files.players.get(player)?.submitted.get()?.iter().map(|(stem, module)| Made {
-                    stem,
-                    prompt: prompts.get(stem).copied(),
-                    model: module.js.as_deref(),
-                    preview: module.views.as_deref().map(|views| threejs::grid(views).into()),
-                    size: module.size,
-                    refused: module.failure_reason.as_deref().map(|reason| ("", reason)),
-                    meaning: "",
+                let own = files.players.get(player)?;
+                let refusals = own.refusals.get();
+                let made = own.submitted.get()?.iter().map(|(stem, module)| {
+                    // Ours says more than the services' word for it.
+                    let refusal = refusals.and_then(|refusals| refusals.get(stem));
+                    let told = refusal.map(|refusal| (refusal.code.as_str(), refusal.reason.as_str()));
+                    Made {
+                        stem,
+                        prompt: prompts.get(stem).copied(),
+                        model: module.js.as_deref(),
+                        preview: module.views.as_deref().map(|views| threejs::grid(views).into()),
+                        size: module.size,
+                        refused: told.or_else(|| module.failure_reason.as_deref().map(|reason| ("", reason))),
+                        meaning: refusal.and_then(|refusal| meaning(&refusal.code)).unwrap_or_default(),
+                    }
                 });
-                Some(miners::files(made, ("submitted.json", false), links, room))
+                Some(miners::files(made, ("submitted.json", refusals.is_some()), links, room))
             }
         }
     }

@@ -122,7 +122,7 @@ pub(super) fn encounters(round: RoundNumber, files: &SplatRound) -> Vec<Encounte
         };
         Some(Encounter {
             page: match_page(round, &report.leader, right),
-            file: format!("rounds/{round}/{right}/duels.json"),
+            files: vec![format!("rounds/{round}/{right}/duels.json")],
             left: Who::from(&report.leader),
             right: Who::from(*right),
             against_leader: report.leader == Player::Leader,

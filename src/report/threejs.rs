@@ -25,6 +25,7 @@ use crate::model::threejs::audit_matrix::Opponent;
 use crate::model::threejs::config::AUDIT_REPEATS;
 use crate::model::threejs::detail::Told;
 use crate::model::threejs::duels::{StagedDuel, StagedMatch};
+use crate::model::threejs::file::{ThreejsFile, ThreejsPlayerFile, ThreejsRoundFile, answers_name};
 use crate::model::threejs::snapshot::{ThreejsRound, ThreejsSnapshot};
 use crate::rules::certainty::rounds::angles_of;
 use crate::rules::stage_table::row;
@@ -149,20 +150,28 @@ pub(super) fn who_of(opponent: &Opponent) -> Who {
 pub(super) fn encounters<'a>(site: &OtherSite<'_>, round: RoundNumber, files: &'a ThreejsRound) -> Vec<Encounter<'a>> {
     let (mut matches, mut audits) = (Vec::new(), Vec::new());
     for (right, own) in &files.players {
-        let file = |name: &String| format!("rounds/{round}/{right}/{name}");
+        // The report, and where there are any, the judge's answers and how it was asked.
+        let told = |name: &String| {
+            let beside = |file| ThreejsFile::Player(round, right.clone(), file).path();
+            let answers = ThreejsPlayerFile::Answers(answers_name(name));
+            let question = || ThreejsFile::Round(round, ThreejsRoundFile::Question).path();
+            let answered = own.answers_beside(name).get().map(|_| [beside(answers), question()]);
+            let report = format!("rounds/{round}/{right}/{name}");
+            std::iter::once(report).chain(answered.into_iter().flatten()).collect::<Vec<_>>()
+        };
         for (name, report) in own.duels.iter().filter_map(|(name, slot)| Some((name, slot.get()?))) {
             // In the first rounds, what was submitted against what was made.
             let page = match &report.left {
                 Opponent::Holder(left) => match_page(round, left, right),
                 Opponent::Submitted => audit_page(round, &report.left, Some(1), right),
             };
-            matches.push(encounter((page, file(name)), right, report, None));
+            matches.push(encounter((page, told(name)), right, report, None));
         }
         for (name, report) in own.audits.iter().filter_map(|(name, slot)| Some((name, slot.get()?))) {
             let run = run_of(name);
             let words = outcome(&report.left, run, report.margin, site.win_margin());
             let page = audit_page(round, &report.left, run, right);
-            audits.push(encounter((page, file(name)), right, report, Some(words)));
+            audits.push(encounter((page, told(name)), right, report, Some(words)));
         }
     }
     matches.sort_by(|a, b| (!a.against_leader, &a.page).cmp(&(!b.against_leader, &b.page)));
@@ -174,7 +183,7 @@ pub(super) fn encounters<'a>(site: &OtherSite<'_>, round: RoundNumber, files: &'
 }
 
 fn encounter<'a>(
-    (page, file): (String, String),
+    (page, files): (String, Vec<String>),
     right: &Player,
     report: &'a StagedMatch,
     audit: Option<String>,
@@ -182,7 +191,7 @@ fn encounter<'a>(
     let rows = move |links: &super::text::Links<'_>| report.duels.iter().map(|duel| duel_row(duel, links)).collect();
     Encounter {
         page,
-        file,
+        files,
         left: who_of(&report.left),
         right: Who::from(right),
         against_leader: report.left == Opponent::Holder(Player::Leader) && audit.is_none(),

@@ -73,7 +73,7 @@ impl Runner<'_> {
                     self.advance(drawn, &[])?;
                     self.advance(schedule.generation_deadline_block, &["--until", "duels"])?;
                 }
-                End::Work if self.lies_in(round) && state.stage == Stage::Duels => {
+                End::Work if self.lies_in(round) && state.stage == Stage::Duels && !self.has_matches(round)? => {
                     self.lie(schedule.generation_deadline_block, round)?;
                     self.advance(schedule.generation_deadline_block, &["--until", "open"])?;
                 }
@@ -174,6 +174,12 @@ impl Runner<'_> {
         Ok(true)
     }
 
+    /// Are matches of this round committed?
+    fn has_matches(&self, round: RoundNumber) -> Result<bool> {
+        let matrix = ThreejsFile::Round(round, ThreejsRoundFile::Matrix);
+        Ok(self.store.read_file(&matrix)?.is_some() && self.is_committed(&matrix)?)
+    }
+
     /// Is a file as in the last commit?
     fn is_committed(&self, file: &ThreejsFile) -> Result<bool> {
         let Some(git) = Git::open(&self.folder.root)? else { return Ok(true) };
@@ -186,7 +192,8 @@ impl Runner<'_> {
         self.participants.params.judge == JudgeMode::Lies && round == RoundNumber(0)
     }
 
-    /// Plays the matches up to the first audit, changes a result before it is committed, and commits all.
+    /// Plays the matches up to the first audit, changes a result before it is committed, and commits all. Only once: what
+    /// the matches decide later is committed with them.
     fn lie(&self, block: Block, round: RoundNumber) -> Result<()> {
         self.run_one(block, &["duel"], "duel")?;
         match self.participants.params.format {

@@ -487,10 +487,13 @@ fn every_failure_of_a_module_is_told() {
         "FORBIDDEN_IDENTIFIER: fetch at line 1, column 35",
         "IDENTIFIER_NOT_ALLOWED: foo at line 1, column 47",
         "missing c.js",
-        "3 modules: 1 pass the static rules, 1 are refused, 1 are missing",
+        "3 modules: 1 passes the static rules, 1 is refused, 1 is missing",
     ] {
         assert!(told.out.contains(line), "{line}: {}", told.out);
     }
+    let json = check(folder.path(), 1, &args[1..]);
+    let outcomes: Vec<_> = json["modules"].as_array().unwrap().iter().map(|module| &module["outcome"]).collect();
+    assert_eq!(outcomes, ["passes", "refused", "missing"]);
     let mesh = gen404(folder.path(), &[&args[..], &["--pod", "http://127.0.0.1:1"]].concat()).ends(2);
     assert!(mesh.err.contains("are for mesh competitions"), "{}", mesh.err);
 }

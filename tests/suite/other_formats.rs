@@ -157,7 +157,7 @@ fn status_of_threejs_says_what_is_open() {
         crate::json::check(command, &gen404(folder.path(), &[command, "--json"]).ends(code).json());
     }
     let run = gen404(folder.path(), &["verify", "--chain", "--objects"]).ends(0);
-    for part in ["a node keeps a hotkey's last ten", "has no SHA256SUMS", "drawn by its own render service"] {
+    for part in ["a node keeps a hotkey's last ten", "there is no SHA256SUMS", "drawn by its own render service"] {
         assert!(run.out.contains(part), "no {part:?} in {}", run.out);
     }
     let run = gen404(folder.path(), &["status", "--block", "22000"]).ends(0);

@@ -63,8 +63,9 @@ fn holds(dir: &Path, ending: &Value) {
     let (best, _) = index.split_once("best valid challenge").unwrap();
     assert!(best.rsplit_once("<td").unwrap().1.contains("\u{2212}100.0%"), "{best}");
     let pages: Vec<_> = std::fs::read_dir(report.join("round-0")).unwrap().flatten().collect();
-    let pages = pages.iter().map(|entry| std::fs::read_to_string(entry.path()).unwrap());
-    let pictures: Vec<String> = pages.flat_map(|page| linked(&page)).collect();
+    let pages: Vec<_> = pages.iter().map(|entry| std::fs::read_to_string(entry.path()).unwrap()).collect();
+    assert!(pages.iter().all(|page| page.contains("answers_") && page.contains("question.toml")), "what it is from");
+    let pictures: Vec<String> = pages.iter().flat_map(|page| linked(page)).collect();
     assert!(!pictures.is_empty());
     for picture in pictures {
         assert!(report.join("round-0").join(&picture).is_file(), "{picture}");
@@ -72,6 +73,24 @@ fn holds(dir: &Path, ending: &Value) {
     if installed("git").is_some() {
         assert_eq!(git(dir, &["status", "--porcelain"]), "");
     }
+}
+
+#[test]
+fn a_lie_about_a_module_is_found_and_a_judge_that_prefers_the_first_plays_on() {
+    crate::support::side_by_side(vec![("lies", 23_000), ("first", 24_500)], |(mode, from)| {
+        let folder = tempfile::tempdir().unwrap();
+        let ending = play(folder.path(), "one", &free_port(from), &["--rounds", "1", "--judge", mode]);
+        let dir = folder.path().join("one");
+        let failed: Vec<_> =
+            findings(&dir, &["--history"]).into_iter().filter(|found| found.status == "fail").collect();
+        if mode == "first" {
+            assert!(failed.is_empty() && ending["details"]["bias"].is_array(), "{failed:#?} {ending:#}");
+            return;
+        }
+        let [lie] = failed.as_slice() else { panic!("{failed:#?}") };
+        assert!(lie.id == "duel.answers" && lie.detail.contains("by the judge's answers"), "{lie:?}");
+        assert!(ending["details"]["lies"][0].as_str().unwrap().contains(&lie.detail), "{ending:#}");
+    });
 }
 
 /// What a sandbox has done so far: its files and journals with their sizes, and the last commit.

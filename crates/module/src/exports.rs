@@ -1,7 +1,7 @@
 //! The one export, and nothing asynchronous.
 
 use oxc_ast::AstKind;
-use oxc_ast::ast::{ExportDefaultDeclarationKind, Program, Statement};
+use oxc_ast::ast::{ExportDefaultDeclarationKind, Program, Statement, VariableDeclarationKind};
 use oxc_semantic::AstNode;
 use oxc_span::GetSpan;
 
@@ -49,13 +49,19 @@ pub(crate) fn check(program: &Program<'_>, found: &mut Found) -> bool {
     !is_async
 }
 
-/// Async functions, `for await`, and `await` outside of functions.
+/// Async functions, `for await`, `await using`, and `await` outside of functions.
 pub(crate) fn asynchronous<'a>(module: &Module<'a>, node: &AstNode<'a>, found: &mut Found) {
     let what = match node.kind() {
         AstKind::Function(function) if function.r#async => "async function",
         AstKind::ArrowFunctionExpression(function) if function.r#async => "async function",
         AstKind::ForOfStatement(statement) if statement.r#await => "`for await`",
         AstKind::AwaitExpression(_) if module.is_outside_async(node) => "top-level `await`",
+        // The parser takes it in any function.
+        AstKind::VariableDeclaration(declared)
+            if declared.kind == VariableDeclarationKind::AwaitUsing && module.is_outside_async(node) =>
+        {
+            "`await using`"
+        }
         _ => return,
     };
     let parent = module.parent(node);

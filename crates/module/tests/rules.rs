@@ -127,6 +127,9 @@ fn asynchronous() {
     }
     assert_eq!(beside("await 1"), ["ASYNC_NOT_ALLOWED"]);
     assert_eq!(beside("for await (const a of []) {}"), ["ASYNC_NOT_ALLOWED"]);
+    for code in ["await using a = null", "function f() { await using a = null }", "for (await using a of []) {}"] {
+        assert_eq!(beside(code), ["ASYNC_NOT_ALLOWED"], "{code}");
+    }
 }
 
 #[test]

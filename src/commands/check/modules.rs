@@ -109,7 +109,9 @@ fn tell(checked: &[(&PromptStem, Checked)], report: &mut Report) {
         }
     }
     let sum = counted(checked.len(), "module", "modules");
-    report.say(format!("{sum}: {passed} pass the static rules, {failed} are refused, {missing} are missing"));
+    let (passes, refused) = (counted(passed, "passes", "pass"), counted(failed, "is refused", "are refused"));
+    let gone = counted(missing, "is missing", "are missing");
+    report.say(format!("{sum}: {passes} the static rules, {refused}, {gone}"));
     report.say("what they do when they run is for the renderer to say");
     let modules: Vec<Value> = checked.iter().map(|(stem, checked)| module(stem, checked)).collect();
     report.detail(json!({"modules": modules, "passed": passed, "refused": failed, "missing": missing}));
@@ -122,7 +124,7 @@ fn module(stem: &PromptStem, checked: &Checked) -> Value {
     let (outcome, failures) = match checked {
         Checked::Passes(_) => ("passes", &[][..]),
         Checked::Missing => ("missing", &[][..]),
-        Checked::Fails(failures) => ("refused ", &failures[..]),
+        Checked::Fails(failures) => ("refused", &failures[..]),
     };
     json!({"stem": stem, "outcome": outcome, "failures": failures})
 }

@@ -93,16 +93,32 @@ pub(super) fn jobs(desk: &Desk, scope: &Scope) -> Vec<Job> {
             }
         }
     }
-    let draws = ["baseline", "download", "audit"].into_iter().any(|command| scope.has(command));
-    if draws && desk.format == Format::Threejs {
+    let when = scope.when_run(|command| DRAWING.contains(&command));
+    if desk.format == Format::Threejs && when != Wanted::No {
         let (views, embeddings) = (desk.clone(), desk.clone());
-        jobs.push(Job::new("views", move || vec![Finding::probed("views", views.views())]));
-        jobs.push(Job::new("embeddings", move || vec![Finding::probed("embeddings", embeddings.embeddings())]));
-    } else if let Some(url) = desk.render_service.clone().filter(|_| draws) {
+        jobs.push(Job::new("views", move || vec![needed("views", when, views.views())]));
+        jobs.push(Job::new("embeddings", move || vec![needed("embeddings", when, embeddings.embeddings())]));
+    }
+    let draws = desk.format != Format::Threejs && DRAWING.into_iter().any(|command| scope.has(command));
+    if let Some(url) = desk.render_service.clone().filter(|_| draws) {
         let offline = desk.offline;
         jobs.push(Job::new("render", move || vec![render(&url, offline)]));
     }
     jobs
+}
+
+/// The commands that draw what they fetch.
+const DRAWING: [&str; 3] = ["baseline", "download", "audit"];
+
+/// The line for something that is looked at whether or not it is configured: what does not work is a failure once it is
+/// needed.
+fn needed(name: &'static str, when: Wanted, probed: Result<Probed>) -> Finding {
+    match (when, probed) {
+        (Wanted::From(stage), Err(error)) => {
+            Finding::warn(name, format!("{error}; needed in {stage}"), error.hints().join("; "))
+        }
+        (_, probed) => Finding::probed(name, probed),
+    }
 }
 
 /// The line for a service that nothing names.

@@ -51,15 +51,20 @@ impl Scope {
 
     /// When a service is needed.
     pub(super) fn when(&self, service: Service) -> Wanted {
-        let needed = |command: &&'static str| self.runs(command) && asks(command).contains(&service);
-        if self.now.iter().any(needed) {
+        self.when_run(|command| asks(command).contains(&service))
+    }
+
+    /// When the first of these commands is run.
+    pub(super) fn when_run(&self, of_these: impl Fn(&'static str) -> bool) -> Wanted {
+        let needed = |command: &&'static str| self.runs(command) && of_these(command);
+        if self.now.iter().any(&needed) {
             return Wanted::Now;
         }
         if self.narrow || self.over {
             return Wanted::No;
         }
         let stages = Stage::ALL.into_iter().filter(|stage| stage_table::row(*stage).is_of_a_round());
-        let mut later = stages.filter(|stage| commands_of(*stage).iter().any(needed));
+        let mut later = stages.filter(|stage| commands_of(*stage).iter().any(&needed));
         later.next().map_or(Wanted::No, Wanted::From)
     }
 

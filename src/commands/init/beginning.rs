@@ -133,7 +133,7 @@ fn settings_of(args: &InitArgs) -> Result<Settings> {
     let format = args.format.map_or(Format::Mesh, Format::from);
     let usual = Usual::of(format);
     let settings = Settings {
-        rules: rules(&args.rules)?,
+        rules: rules(&args.rules, format)?,
         name: needed(args.name.as_ref(), "--name")?,
         description: args.description.clone().unwrap_or_default(),
         first_evaluation_date: needed(args.first_day.as_ref(), "--first-day")?,
@@ -208,13 +208,18 @@ fn needed<T: Clone>(given: Option<&T>, flag: &str) -> Result<T> {
 }
 
 /// The limits given by `--rule`; `None` if all have their default values.
-fn rules(given: &[String]) -> Result<Option<Rules>> {
+/// The one rule that three.js competitions have, too: their audits are matches.
+const FOR_MODULES: &str = "allow_private_cdn";
+
+fn rules(given: &[String], format: Format) -> Result<Option<Rules>> {
+    let known = |key: &str| Thresholds::NAMES.contains(&key) && (format != Format::Threejs || key == FOR_MODULES);
     let mut keys = serde_json::Map::new();
     for rule in given {
         let wrong = |why: String| Error::usage(format!("--rule {rule}: {why}"));
         let (key, value) = rule.split_once('=').ok_or_else(|| wrong("must be KEY=VALUE".to_owned()))?;
-        if !Thresholds::NAMES.contains(&key) {
-            return Err(wrong(format!("unknown key; the keys are {}", Thresholds::NAMES.join(", "))));
+        if !known(key) {
+            let keys: Vec<&str> = Thresholds::NAMES.iter().copied().filter(|key| known(key)).collect();
+            return Err(wrong(format!("unknown key in a {format} competition; it has {}", keys.join(", "))));
         }
         let value = serde_json::from_str(value).map_err(|_| wrong("must be a number, true or false".to_owned()))?;
         if keys.insert(key.to_owned(), value).is_some() {

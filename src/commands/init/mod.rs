@@ -13,6 +13,7 @@ use crate::base::text::in_shell;
 use crate::cli::{Global, InitArgs};
 use crate::engine::context::{Context, settings_here};
 use crate::engine::moment::asking;
+use crate::model::format::Format;
 use crate::settings::{self, Config};
 use crate::ui::{Report, Ui};
 use crate::world::git::Git;
@@ -196,10 +197,18 @@ fn next(global: &Global, args: &InitArgs, beginning: &Beginning, has_git: bool) 
     // The starter settings name the chain that was given here.
     let given = args.moment.chain.network.is_some() || args.moment.chain.chain_file.is_some();
     let chain = if given && has_git { "" } else { "chain, " };
-    let settings = format!("{own} {} ({chain}store, judge, pods, builds, distance)", settings::FILE_NAME);
+    let is_threejs = args.format.is_some_and(|format| Format::from(format) == Format::Threejs);
+    let parts = if is_threejs {
+        "store, judge, pods, builds, views, embeddings, miners"
+    } else {
+        "store, judge, pods, builds, distance"
+    };
+    let hardware = is_threejs.then(|| "check hardware in leader.json: what the leader's program runs on".to_owned());
+    let settings = format!("{own} {} ({chain}{parts})", settings::FILE_NAME);
     let steps = [
         Some(format!("cd {}", in_shell(&args.dir.display().to_string()))),
         pool,
+        hardware,
         commit,
         again,
         Some(settings),

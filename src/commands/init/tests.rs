@@ -141,6 +141,8 @@ fn a_competition_of_modules_begins_with_the_settings_of_the_deployed_one() {
     let mesh = config(&[]).unwrap();
     assert_eq!((&mesh["win_margin"], &mesh["round_duration_days"]), (&0.05.into(), &1.into()));
     assert!(mesh.get("audit_repeats").is_none() && mesh.get("format").is_none());
+    let rule = |rule| config(&["--format", "threejs", "--rule", rule]);
+    assert!(rule("distance=0.2").is_err() && rule("allow_private_cdn=true").is_ok());
     assert!(
         config(&["--audit-repeats", "2"]).is_err() && config(&["--format", "threejs", "--audit-repeats", "0"]).is_err()
     );

@@ -38,7 +38,11 @@ impl Source {
             let is_there = folder.symlink_metadata().is_ok();
             let what = if is_there { "neither a folder nor a URL" } else { "no such folder" };
             let refused = Error::usage(format!("{text}: {what}"));
-            return Err(if is_there { refused.hint("for one model: gen404 render FILE") } else { refused });
+            return Err(if is_there {
+                refused.hint("name its folder; one mesh by itself: gen404 render FILE")
+            } else {
+                refused
+            });
         }
         public(text, allow_private).map(Source::Server)
     }

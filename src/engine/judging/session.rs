@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::play::Play;
 use super::round::DuelRound;
-use super::standings::{Ending, waits_for};
+use super::standings::{Ending, sources_hint, waits_for};
 use crate::base::error::{Error, Result};
 use crate::base::text::counted;
 use crate::engine::common::not_due;
@@ -129,5 +129,6 @@ fn foresee(context: &Context<'_>, mut round: DuelRound, shard: Shard, told: &mut
         told.detail(json!({ "round": number }));
     }
     told.waits.extend(waits);
+    told.hints.extend(sources_hint(&round, &ending));
     Ok(())
 }

@@ -6,6 +6,7 @@ use super::round::DuelRound;
 use crate::base::text::counted;
 use crate::model::generation_audits::AuditOutcome;
 use crate::model::ids::{Hotkey, Player};
+use crate::model::source_audit;
 use crate::rules::tournament::{Field, Pair, Replay, TournamentOutcome};
 use crate::rules::waits::audit_of;
 use crate::ui::Report;
@@ -52,6 +53,7 @@ pub(super) fn show(report: &mut Report, round: &DuelRound, field: &Field, replay
         report.say(format!("round {number}: {winner} wins"));
     }
     report.waits.extend(waits_for(round, ending));
+    report.hints.extend(sources_hint(round, ending));
 }
 
 /// What is awaited, in words.
@@ -67,6 +69,13 @@ pub(super) fn waits_for(round: &DuelRound, ending: &Ending) -> Option<String> {
         }
         Ending::Winner(_) | Ending::Failed => None,
     }
+}
+
+/// What to do where nothing but a person's reading is missing of an audit.
+pub(super) fn sources_hint(round: &DuelRound, ending: &Ending) -> Option<String> {
+    let Ending::Audits(holders) = ending else { return None };
+    let passed = holders.iter().any(|hotkey| audit(round, hotkey) == Some(AuditOutcome::Passed));
+    passed.then(|| source_audit::hint(round.number()))
 }
 
 fn audit(round: &DuelRound, hotkey: &Hotkey) -> Option<AuditOutcome> {

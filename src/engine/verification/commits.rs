@@ -187,7 +187,8 @@ fn stand_in(commit: &Commit, tree: &TreeFiles, later: impl Fn(RoundNumber) -> bo
 /// The error for a folder whose commits are asked for, and that has none.
 pub(crate) fn no_history(context: &Context<'_>) -> Error {
     let here = context.store.root().display();
-    Error::usage(format!("{here}: not a git checkout, so there is no history to check"))
+    let none = Error::usage(format!("{here}: not a git checkout, so there is no history to check"));
+    none.hint("clone the competition's own repository; without --history, `gen404 verify` checks the files alone")
 }
 
 /// Commits, and access to the contents that they name.

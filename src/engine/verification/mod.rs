@@ -10,6 +10,7 @@ pub(crate) mod formats;
 pub(crate) mod heads;
 pub(crate) mod in_force;
 mod in_force_by_path;
+pub(crate) mod module_objects;
 pub(crate) mod objects;
 mod played;
 pub(crate) mod published;

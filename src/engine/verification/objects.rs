@@ -79,7 +79,7 @@ pub(crate) fn fetch<'a>(
 }
 
 /// A random seed for the sample: whoever stored the objects must not be able to predict which ones are checked.
-fn drawn() -> Result<u32> {
+pub(super) fn drawn() -> Result<u32> {
     getrandom::u32()
         .map_err(|e| Error::failed("the operating system provides no random numbers").because(anyhow::anyhow!("{e}")))
 }
@@ -113,7 +113,7 @@ fn of_player<'a>(
         }
         let sums = own.sums.get();
         let unstored = outputs.values().filter(|output| output.model.is_none()).count();
-        let stored = Stored { round, player, file, sums, objects: Vec::new(), total, unstored };
+        let stored = Stored { round, player, file: file.into(), sums, objects: Vec::new(), total, unstored };
         (!pairs.is_empty()).then_some((stored, pairs))
     };
     files.into_iter().filter_map(stored).collect()

@@ -467,6 +467,15 @@ mod tests {
         }
     }
 
+    /// Git knows one commit by both: a copied program must not pass for another one by capitals.
+    #[test]
+    fn a_commit_is_the_same_in_capitals() {
+        let [small, large] = ["ab", "AB"].map(|pair| pair.repeat(20).parse::<CommitSha>().unwrap());
+        assert_eq!((&small, small.cmp(&large)), (&large, Ordering::Equal));
+        assert_eq!(std::collections::HashSet::from([small, large.clone()]).len(), 1);
+        assert_eq!(large.short(), "ABABABA");
+    }
+
     #[test]
     fn stems_follow_pythons_path_stem() {
         let stem = |url| PromptStem::of_url(url).map(|s| s.as_str().to_owned());

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::file::json_file;
-use super::ids::Hotkey;
+use super::file::{FileKind, RoundFile, json_file};
+use super::ids::{Hotkey, RoundNumber};
 use super::record::record;
 
 /// The verdict of a source audit.
@@ -26,6 +26,16 @@ record! {
         /// The reason.
         pub reason: String,
     }
+}
+
+/// How a person writes one.
+#[must_use]
+pub fn hint(round: RoundNumber) -> String {
+    let file = FileKind::Round(round, RoundFile::SourceAudit).path();
+    format!(
+        "read the program, and write {file}: [{{\"hotkey\": HOTKEY, \"verdict\": \"passed\", \"reason\": TEXT}}], or \
+         \"failed\""
+    )
 }
 
 /// The source audits, in the order written.

@@ -91,7 +91,11 @@ impl Store {
     /// It cannot be read or parsed; the message names the file and the place.
     pub fn load<T: super::file::RepoFile>(&self, file: &impl BoundedFile) -> Result<Option<T>> {
         let Some(bytes) = self.read(&file.path())? else { return Ok(None) };
-        file.parse::<T>(&bytes).map(Some).failed(|| format!("{}: does not parse", file.path()))
+        let parsed = file.parse::<T>(&bytes).map(Some).failed(|| format!("{}: does not parse", file.path()));
+        parsed.map_err(|error| match self.root.join(".git").exists() {
+            true => error.hint(format!("`git checkout -- {}` brings the last committed one back", file.path())),
+            false => error,
+        })
     }
 
     /// Parses one required file.

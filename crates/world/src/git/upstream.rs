@@ -243,3 +243,23 @@ fn is_below(name: &str) -> bool {
 fn id_of(hex: &str) -> Option<ObjectId> {
     ObjectId::from_hex(hex.as_bytes()).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `git fetch` asks, and so what was compared with: a second address is where `git push` also goes.
+    #[test]
+    fn of_several_addresses_git_fetches_from_the_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let repo = gix::init(folder.path()).unwrap();
+        let fetched_from = |urls: &str| {
+            let path = repo.git_dir().join("config");
+            std::fs::write(&path, format!("[core]\nrepositoryformatversion = 0\n[remote \"o\"]\n{urls}")).unwrap();
+            first_url(&gix::open(folder.path()).unwrap().config_snapshot(), "o")
+        };
+        assert_eq!(fetched_from("url = one\nurl = two\n").as_deref(), Some("one"));
+        assert_eq!(fetched_from("url = one\nurl =\nurl = two\n").as_deref(), Some("two"));
+        assert_eq!(fetched_from("pushurl = one\n"), None);
+    }
+}

@@ -16,6 +16,7 @@ use crate::engine::runs::limits::limit_calls;
 use crate::engine::threejs::judging::{Court, play};
 use crate::engine::threejs::standing::ThreejsStanding;
 use crate::model::ids::Player;
+use crate::model::source_audit;
 use crate::model::stage::Stage;
 use crate::model::threejs::file::{ThreejsFile, ThreejsRoundFile};
 use crate::model::threejs::snapshot::ThreejsRound;
@@ -139,6 +140,9 @@ fn conclude(context: &Context<'_>, table: &Table, played: Result<()>, report: &m
     };
     show(table, winner, awaited, report)?;
     report.waits.extend(waits(awaited));
+    if awaited.iter().any(|awaited| matches!(awaited, Awaited::Source(_))) {
+        report.hints.push(source_audit::hint(table.terms.round));
+    }
     match (played, next) {
         (Err(error), _) => Err(error),
         (Ok(()), Next::Play { turn, .. }) => {

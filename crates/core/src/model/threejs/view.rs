@@ -80,5 +80,11 @@ impl View {
 /// The grid of four views, below the folder of the views.
 pub const GRID: &str = "grid.png";
 
+/// All pictures of a module, below the folder of its views.
+pub fn pictures() -> impl Iterator<Item = String> {
+    let white = View::ALL.into_iter().map(View::white);
+    white.chain(View::FRONT.into_iter().map(View::gray)).chain(std::iter::once(GRID.to_owned()))
+}
+
 /// The embeddings of the views, below their folder.
 pub const EMBEDDINGS: &str = "embeddings.npz";

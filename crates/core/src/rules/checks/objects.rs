@@ -1,5 +1,7 @@
 //! `object.sha256`, `object.preview`: the objects behind the recorded URLs.
 
+use std::borrow::Cow;
+
 use super::copies::previews::LookHash;
 use super::{Claim, Sink};
 use crate::base::text::counted;
@@ -13,8 +15,8 @@ pub struct Stored<'a> {
     pub round: RoundNumber,
     /// Their owner.
     pub player: &'a Player,
-    /// `submitted.json` or `generated.json`, which names them.
-    pub file: &'static str,
+    /// The file that names them: `submitted.json`, or what was generated.
+    pub file: Cow<'static, str>,
     /// The recorded sums.
     pub sums: Option<&'a Sums>,
     /// The objects that were looked at.
@@ -136,7 +138,7 @@ mod tests {
             let stored = Stored {
                 round: RoundNumber(1),
                 player: &player,
-                file,
+                file: file.into(),
                 sums: Some(&sums),
                 objects,
                 total: 9,

@@ -10,6 +10,11 @@ use crate::model::refusals::{LONGEST_REASON, Refusal, Refusals, is_stored, meani
 use crate::model::snapshot::{PlayerFiles, RoundFiles, Slot};
 
 pub(super) fn check(_: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
+    of_round(round, files, sink);
+}
+
+/// The refusals of a round of any format, by its files as the shared rules of downloading know them.
+pub(super) fn of_round(round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
     let stems: Option<IndexSet<&PromptStem>> = files.prompts.get().map(|prompts| prompts.stems().collect());
     for (player, own) in &files.players {
         let Slot::Ok(refusals) = &own.refusals else { continue };

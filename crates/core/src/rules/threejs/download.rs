@@ -87,21 +87,28 @@ pub fn module(outcome: &FetchOutcome) -> Module {
 
 /// Why something is missing, in the words of the deployed services.
 fn failure_reason(outcome: &FetchOutcome) -> Option<String> {
-    let (code, reason) = match outcome {
-        FetchOutcome::Stored { .. } => return None,
-        FetchOutcome::Refused { code, reason, .. } | FetchOutcome::Failed { code, reason } => (code.as_str(), reason),
-    };
-    if matches!(outcome, FetchOutcome::Refused { .. }) {
-        return Some("render_failed".to_owned());
+    match outcome {
+        FetchOutcome::Stored { .. } => None,
+        FetchOutcome::Refused { .. } => Some(NOT_DRAWN.to_owned()),
+        FetchOutcome::Failed { code, reason } => Some(refused_as(code, reason)),
     }
-    let fetch = |why: String| Some(format!("js_fetch_failed: {why}"));
+}
+
+/// What `submitted.json` says of a module without views, in the words of the deployed services.
+const NOT_DRAWN: &str = "render_failed";
+
+/// Why something is missing, in the words of the deployed services, by its code and reason in `refusals.json`.
+#[must_use]
+pub fn refused_as(code: &str, reason: &str) -> String {
+    let fetch = |why: &str| format!("js_fetch_failed: {why}");
     match code {
-        refusals::TOO_LARGE => Some("js_too_large".to_owned()),
-        refusals::MISSING | refusals::STATUS | refusals::REDIRECT => fetch(status(reason)),
-        refusals::SLOW | refusals::GIVEN_UP => fetch("ReadTimeout".to_owned()),
-        refusals::ENCODED => fetch("DecodingError".to_owned()),
-        refusals::ADDRESS => fetch("InvalidURL".to_owned()),
-        _ => fetch("ConnectError".to_owned()),
+        refusals::TOO_LARGE => "js_too_large".to_owned(),
+        refusals::MISSING | refusals::STATUS | refusals::REDIRECT => fetch(&status(reason)),
+        refusals::SLOW | refusals::GIVEN_UP => fetch("ReadTimeout"),
+        refusals::ENCODED => fetch("DecodingError"),
+        refusals::ADDRESS => fetch("InvalidURL"),
+        code if code.starts_with("fetch.") => fetch("ConnectError"),
+        _ => NOT_DRAWN.to_owned(),
     }
 }
 

@@ -4,6 +4,7 @@ use crate::model::ids::PromptStem;
 use crate::model::threejs::outputs::Modules;
 use crate::model::threejs::pod_stats::{PodRun, PodRunEntry, PodRuns};
 use crate::model::threejs::reports::{Repeat, RepeatedReport, ReportOutcome};
+use crate::rules::regeneration::record::{NO_IMAGE, NO_POD};
 
 /// The most seconds that the batches of a repeat may take together.
 pub const MOST_SECONDS: f64 = 7200.0;
@@ -12,7 +13,7 @@ pub const MOST_SECONDS: f64 = 7200.0;
 pub const MOST_FAILED: u64 = 12;
 
 /// Reasons to reject a miner before any repeat.
-pub const NO_PROGRAM: [&str; 2] = ["Failed to build a docker image", "Failed to deploy a docker image"];
+pub const NO_PROGRAM: [&str; 2] = [NO_IMAGE, NO_POD];
 
 /// Why the repeats call for a rejection: a part for each limit that is exceeded.
 #[must_use]

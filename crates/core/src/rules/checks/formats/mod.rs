@@ -10,6 +10,7 @@ pub mod threejs_answers;
 mod threejs_audits;
 mod threejs_files;
 mod threejs_matches;
+mod threejs_stored;
 pub mod window;
 
 use std::collections::BTreeMap;

@@ -8,7 +8,7 @@ use super::super::outputs::check_stems;
 use super::super::prompts::{Draw, Way};
 use super::super::{Claim, Sink, builds, files, prompts, round_has_reached, schedule, seed, submissions};
 use super::common::{self, Over, Weights};
-use super::{OtherFacts, threejs_answers, threejs_audits, threejs_files, threejs_matches};
+use super::{OtherFacts, threejs_answers, threejs_audits, threejs_files, threejs_matches, threejs_stored};
 use crate::model::file::RoundFile;
 use crate::model::ids::{Block, Hotkey, Player, PromptStem, RoundNumber};
 use crate::model::leader::LeaderEntry;
@@ -90,6 +90,7 @@ pub fn run(snapshot: &ThreejsSnapshot, facts: &OtherFacts) -> Sink {
         threejs_files::check(&round, &mut sink);
         of_a_round(&round, &mut sink);
         outputs(&round, &mut sink);
+        threejs_stored::check(&round, &mut sink);
         threejs_matches::check(&round, &mut sink);
         threejs_answers::check(&round, &mut sink);
         threejs_audits::check(&round, &mut sink);

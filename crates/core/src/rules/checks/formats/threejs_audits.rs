@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::super::{Claim, Sink};
 use super::threejs::{Round, generated};
+use crate::model::builds::BuildStatus;
 use crate::model::ids::{Hotkey, Player, PromptStem};
 use crate::model::snapshot::Slot;
 use crate::model::source_audit::SourceVerdict;
@@ -11,9 +12,10 @@ use crate::model::threejs::audit_matrix::{AuditMatrix, Opponent};
 use crate::model::threejs::config::audit_repeats;
 use crate::model::threejs::pod_stats::{PodRun, PodRunEntry, PodRuns};
 use crate::model::threejs::reports::{GenerationReport, GenerationReports, Repeat, RepeatedReport, ReportOutcome};
+use crate::rules::regeneration::record::NO_IMAGE;
 use crate::rules::threejs::chain::{Chain, ChainFacts, Fate, Link, by_miner, derive, order, repeats_of};
 use crate::rules::threejs::known::{COMPLETED, TERMINATIONS};
-use crate::rules::threejs::reports::{counted, objections, runs, same_seconds, seconds, unanswered};
+use crate::rules::threejs::reports::{counted, is_early, objections, runs, same_seconds, seconds, unanswered};
 
 pub(super) fn check(round: &Round<'_>, sink: &mut Sink) {
     requests(round, sink);
@@ -168,9 +170,19 @@ fn reports(round: &Round<'_>, sink: &mut Sink) {
                     objections(report, repeats).into_iter().for_each(|objection| claim.fail(objection));
                     terms.judge(claim);
                 });
+                built(claim, round, report);
                 of_files(claim, round, report);
             }
         });
+    }
+}
+
+/// A miner whose image was built is not rejected for want of one: audits begin once builds are settled.
+fn built(claim: &mut Claim, round: &Round<'_>, report: &RepeatedReport) {
+    let build = round.files.builds.get().and_then(|builds| builds.get(&report.hotkey));
+    let built = build.is_some_and(|build| build.status == BuildStatus::Success);
+    if built && is_early(report) && report.reason.contains(NO_IMAGE) {
+        claim.fail(format!("reason reads {:?}, but builds.json has an image", report.reason));
     }
 }
 
@@ -268,6 +280,9 @@ fn pods(round: &Round<'_>, sink: &mut Sink) {
             for (key, entry) in stats.iter() {
                 let PodRunEntry::Run(run) = entry else { continue };
                 claim.same("key", &key.as_str(), &format!("{}-r{}", run.pod_id, run.repeat_index).as_str());
+                if let Some(odd) = run.batch_times.iter().find(|time| !(0.0..f64::INFINITY).contains(*time)) {
+                    claim.fail(format!("{key}: a batch took {odd} s"));
+                }
                 let sum: f64 = run.batch_times.iter().sum();
                 if !same_seconds(sum, run.total_generation_time) {
                     let total = run.total_generation_time;
