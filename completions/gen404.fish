@@ -683,7 +683,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand report" -s h -l help -d 'P
 complete -c gen404 -n "__fish_gen404_using_subcommand report" -s V -l version -d 'Print version'
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l seed -d 'Seed for everything that is drawn: the same seed and port give the same commits [default: 404]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l rounds -d 'Rounds to play, 1 to 365 [default: 2]' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l miners -d 'Miners, 6 to 64: six with a role of their own, the rest plain [default: 7]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l miners -d 'Miners, 6 to 64: six with a role of their own (threejs: seven, so at least 7), the rest plain [default: 7]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l prompts -d 'Prompts in a round, 1 to 128 [default: 10]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l format -d 'What the competition is about [default: mesh]' -r -f -a "mesh\t'Textured meshes'
 threejs\t'three.js modules'"

@@ -819,7 +819,7 @@ pub struct SandboxArgs {
     /// Rounds to play, 1 to 365 [default: 2]
     #[arg(long, value_name = "COUNT", value_parser = count::<u32, 1, 365>)]
     pub rounds: Option<u32>,
-    /// Miners, 6 to 64: six with a role of their own, the rest plain [default: 7]
+    /// Miners, 6 to 64: six with a role of their own (threejs: seven, so at least 7), the rest plain [default: 7]
     #[arg(long, value_name = "COUNT", value_parser = count::<usize, 6, 64>)]
     pub miners: Option<usize>,
     /// Prompts in a round, 1 to 128 [default: 10]

@@ -201,7 +201,7 @@ impl SandboxFolder {
         command.args(["--prompts", &prompts.to_string(), "--carryover", &carryover.to_string()]);
         command.args(["--leader-hotkey", participants.leader.as_str(), "--leader-repo", leader.repo.as_str()]);
         command.args(["--leader-commit", leader.commit.as_str(), "--leader-docker", &participants.leader_image()?]);
-        command.args(rules(*prompts));
+        command.args(rules(&participants.params));
         if participants.params.format == Format::Threejs {
             command.args([
                 "--format",
@@ -307,11 +307,12 @@ fn builds(participants: &Participants) -> String {
 
 /// The flags of `init` for this competition's non-default rules. They go into config.json, because anyone who verifies
 /// a clone needs them.
-fn rules(prompts: usize) -> Vec<String> {
+fn rules(params: &Params) -> Vec<String> {
     // All miners' servers are on this machine.
     let mut rules = vec!["--rule".to_owned(), "allow_private_cdn=true".to_owned()];
-    if prompts < ENOUGH_PROMPTS {
-        rules.extend(["--rule".to_owned(), format!("mismatches={}", prompts.saturating_sub(1) / 2)]);
+    // Only audits of meshes compare outputs.
+    if params.format == Format::Mesh && params.prompts < ENOUGH_PROMPTS {
+        rules.extend(["--rule".to_owned(), format!("mismatches={}", params.prompts.saturating_sub(1) / 2)]);
     }
     rules
 }

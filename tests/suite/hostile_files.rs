@@ -16,7 +16,7 @@ use crate::support::{Run, command, edit, example, installed, skipped, tree};
 const MEMORY: &str = "--as=734003200";
 
 /// What every run has to be done in; debug builds on busy machines included.
-const SECONDS: u64 = 30;
+const SECONDS: u64 = 60;
 
 /// A run under the limits of memory and time.
 #[track_caller]

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::sandbox::{caught, commits, linked, report_of};
-use crate::support::{command, findings, gen404, git, installed, skipped, tree, whole};
+use crate::support::{command, edit, findings, gen404, git, installed, skipped, tree, whole};
 
 /// As small as it may be: two prompts, because a stage of the judge may call one of them a draw.
 const SMALL: [&str; 8] = ["--format", "threejs", "--prompts", "2", "--miners", "7", "--seed", "7"];
@@ -63,16 +63,76 @@ fn holds(dir: &Path, ending: &Value) {
     let (best, _) = index.split_once("best valid challenge").unwrap();
     assert!(best.rsplit_once("<td").unwrap().1.contains("\u{2212}100.0%"), "{best}");
     let pages: Vec<_> = std::fs::read_dir(report.join("round-0")).unwrap().flatten().collect();
-    let pages: Vec<_> = pages.iter().map(|entry| std::fs::read_to_string(entry.path()).unwrap()).collect();
-    assert!(pages.iter().all(|page| page.contains("answers_") && page.contains("question.toml")), "what it is from");
-    let pictures: Vec<String> = pages.iter().flat_map(|page| linked(page)).collect();
+    let pages = pages.iter().map(|entry| std::fs::read_to_string(entry.path()).unwrap());
+    let pictures: Vec<String> = pages.flat_map(|page| linked(&page)).collect();
     assert!(!pictures.is_empty());
     for picture in pictures {
         assert!(report.join("round-0").join(&picture).is_file(), "{picture}");
     }
     if installed("git").is_some() {
         assert_eq!(git(dir, &["status", "--porcelain"]), "");
+        pages_name_their_files(dir);
     }
+    what_is_kept_beside_modules_is_checked(dir);
+}
+
+/// At a remote that shows files, each match links its report, the judge's answers and how it was asked.
+fn pages_name_their_files(dir: &Path) {
+    let out = tempfile::tempdir().unwrap();
+    let folder = out.path().join("report");
+    git(dir, &["remote", "add", "origin", "https://github.com/own/comp"]);
+    gen404(dir, &["report", "--out", folder.to_str().unwrap()]).ends(0);
+    git(dir, &["remote", "remove", "origin"]);
+    for entry in std::fs::read_dir(folder.join("round-0")).unwrap().flatten() {
+        let page = std::fs::read_to_string(entry.path()).unwrap();
+        for file in ["duels_", "answers_", "question.toml"] {
+            let is_audit = entry.file_name().to_string_lossy().starts_with("audit_");
+            let file = if is_audit && file == "duels_" { "audit_" } else { file };
+            let link = page.split("href=\"https://github.com/own/comp/blob/").skip(1);
+            let mut link = link.filter_map(|rest| rest.split('"').next());
+            assert!(link.any(|link| link.contains(file)), "{}: {file}", entry.path().display());
+        }
+    }
+}
+
+/// What fails after a file of the competition is changed; it is as before afterwards.
+fn failing(dir: &Path, file: &str, flags: &[&str], change: impl FnOnce(&str) -> String) -> Vec<String> {
+    let before = std::fs::read(dir.join(file)).unwrap();
+    edit(dir, file, change);
+    let found = findings(dir, flags);
+    std::fs::write(dir.join(file), before).unwrap();
+    found.into_iter().filter(|found| found.status == "fail").map(|found| found.id + ": " + &found.detail).collect()
+}
+
+/// Why modules have no views, the sums of what is stored, and the objects behind them.
+fn what_is_kept_beside_modules_is_checked(dir: &Path) {
+    let of = |name: &str, file: &str| {
+        let miner = std::fs::read_dir(dir.join("rounds/0")).unwrap().flatten().find(|entry| {
+            let refusals = std::fs::read_to_string(entry.path().join("refusals.json")).unwrap_or_default();
+            if name == "violator" {
+                refusals.contains("module.rule")
+            } else {
+                entry.path().join("generated_3.json").exists()
+            }
+        });
+        format!("rounds/0/{}/{file}", miner.unwrap().file_name().to_string_lossy())
+    };
+    let refused = of("violator", "refusals.json");
+    let unknown = failing(dir, &refused, &[], |text| text.replacen("module.rule", "xyz", 1));
+    assert!(unknown.iter().any(|told| told.contains("the code \"xyz\" is not known")), "{unknown:#?}");
+    let unfit = failing(dir, &refused, &[], |text| text.replacen("module.rule", "fetch.missing", 1));
+    assert!(unfit.iter().any(|told| told.contains("render_failed, but fetch.missing")), "{unfit:#?}");
+    let left_out = failing(dir, &refused, &[], |_| "{}".to_owned());
+    assert!(left_out.iter().any(|told| told.contains("no model or no preview, and no reason")), "{left_out:#?}");
+    let sums = of("audited", "SHA256SUMS");
+    let short = failing(dir, &sums, &[], |text| text.split_once('\n').unwrap().1.to_owned());
+    assert!(short.iter().any(|told| told.contains("stored, but has no sum")), "{short:#?}");
+    let store = dir.join("objects");
+    let objects = ["--objects", "--store-dir", store.to_str().unwrap()];
+    let fetched = findings(dir, &objects);
+    assert!(fetched.iter().all(|found| found.id != "object.sha256"), "all are as their sums: {fetched:#?}");
+    let zeroed = failing(dir, &sums, &objects, |text| format!("{}{}", "0".repeat(64), &text[64..]));
+    assert!(zeroed.iter().any(|told| told.starts_with("object.sha256") && told.contains("is recorded")), "{zeroed:#?}");
 }
 
 #[test]

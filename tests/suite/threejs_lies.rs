@@ -55,6 +55,37 @@ fn less(reports: &mut Value, miner: u8) {
     report["outcome"] = "pending".into();
 }
 
+/// A report that takes a miner out by words alone.
+#[test]
+fn nobody_is_rejected_for_want_of_an_image_that_was_built() {
+    let early = |reason: &'static str| {
+        move |reports: &mut Value| {
+            reports[&hotkey(2)] = json!({"hotkey": hotkey(2), "outcome": "rejected", "repeats": [], "reason": reason});
+        }
+    };
+    let built = "reason reads \"Failed to build a docker image\", but builds.json has an image";
+    let found = recent(&[("rounds/0/generation_reports.json", &early("Failed to build a docker image"))]);
+    assert!(has(&found, CheckStatus::Fail, "audit.report", built), "{found:#?}");
+    let found = recent(&[("rounds/0/generation_reports.json", &early("Failed to deploy a docker image"))]);
+    assert!(!has(&found, CheckStatus::Fail, "audit.report", "builds.json"), "no file says otherwise: {found:#?}");
+    let failed = |builds: &mut Value| builds[&hotkey(2)]["status"] = "failure".into();
+    let reports = early("Failed to build a docker image");
+    let found = recent(&[("rounds/0/generation_reports.json", &reports), ("rounds/0/builds.json", &failed)]);
+    assert!(!has(&found, CheckStatus::Fail, "audit.report", "builds.json"), "{found:#?}");
+}
+
+#[test]
+fn no_batch_takes_less_than_no_time() {
+    let of_winner = of_miner(0, 1, "pod_stats.json");
+    let hide = |stats: &mut Value| {
+        let run = stats.as_object_mut().unwrap().values_mut().find(|run| run["batch_times"].is_array()).unwrap();
+        let times = run["batch_times"].as_array_mut().unwrap();
+        times.extend([json!(7000.0), json!(-7000.0)]);
+    };
+    let found = recent(&[(&of_winner, &hide)]);
+    assert!(has(&found, CheckStatus::Fail, "outputs.rules", "a batch took -7000 s"), "{found:#?}");
+}
+
 #[test]
 fn a_verified_winner_has_a_complete_report_and_an_audit_has_its_repeat() {
     let found = recent(&[("rounds/0/generation_reports.json", &|reports| less(reports, 1))]);

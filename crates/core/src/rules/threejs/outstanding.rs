@@ -86,7 +86,8 @@ fn runs(files: &ThreejsRound) -> Option<String> {
     };
     let requests = files.require_audit.get()?.iter();
     let waiting = requests.filter(|request| pending(&request.hotkey)).count();
-    (waiting > 0).then(|| format!("not all repeats of {waiting} miner(s) are done yet"))
+    let whose = counted(waiting, "miner", "miners");
+    (waiting > 0).then(|| format!("not all repeats of {whose} are done yet"))
 }
 
 #[cfg(test)]
@@ -124,7 +125,7 @@ mod tests {
         files.matrix = Slot::Ok(matrix);
         files.require_audit = of(json!([{"hotkey": miner, "latest_defender": "leader"}]));
         let won = format!("{miner} beat leader, and is not verified yet");
-        let runs = "not all repeats of 1 miner(s) are done yet";
+        let runs = "not all repeats of 1 miner are done yet";
         assert_eq!(open(&files, Stage::Duels)[2..], [won, runs.to_owned()]);
         assert_eq!(open(&files, Stage::Finalizing), ["the next round has not been opened yet"]);
     }
