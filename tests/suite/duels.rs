@@ -9,7 +9,9 @@ use std::time::Duration;
 use crate::judge_server::{JudgeServer, Manners};
 use crate::snapshots::Transcript;
 use crate::support::make_competition::hotkey;
-use crate::support::{command, edit, example, findings, gen404, real_competition, set_rules, shared, skipped, tree};
+use crate::support::{
+    command, edit, example, findings, gen404, git, installed, real_competition, set_rules, shared, skipped, tree,
+};
 
 /// The files of a tournament, by path.
 type Files = std::collections::BTreeMap<PathBuf, Vec<u8>>;
@@ -283,6 +285,36 @@ fn with_a_source_audit_required_it_waits_for_that() {
     answer_audits(folder.path(), |_| "passed");
     let run = gen404(folder.path(), &["duel", "--judge-url", &judge.url]).ends(3);
     assert!(run.out.contains("waits for the source audit of"), "{}", run.out);
+    assert!(run.err.contains("write rounds/1/source_audit.json: [{\"hotkey\": HOTKEY"), "{}", run.err);
+}
+
+/// A clone without the reading that the winner rests on would not verify.
+#[test]
+fn a_reading_that_counts_is_committed_with_the_winner() {
+    if installed("git").is_none() {
+        return skipped("no git program");
+    }
+    let (folder, judge) = (at_duels(), JudgeServer::start(manners()));
+    set_rules(folder.path(), serde_json::json!({"require_source_audit": true}));
+    git(folder.path(), &["init", "-q", "-b", "main"]);
+    for (key, value) in [("user.name", "a"), ("user.email", "a@b.c")] {
+        git(folder.path(), &["config", key, value]);
+    }
+    git(folder.path(), &["add", "--", ".", ":!gen404.toml"]);
+    git(folder.path(), &["commit", "-qm", "all"]);
+    let submitted = std::fs::read(folder.path().join("rounds/1/submissions.json")).unwrap();
+    let submitted: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&submitted).unwrap();
+    let entry = |hotkey: &String| serde_json::json!({"hotkey": hotkey, "verdict": "passed", "reason": "read"});
+    let read: Vec<_> = submitted.keys().map(entry).collect();
+    let mut code = gen404(folder.path(), &["--commit", "duel", "--judge-url", &judge.url]).code;
+    std::fs::write(folder.path().join("rounds/1/source_audit.json"), serde_json::to_vec(&read).unwrap()).unwrap();
+    while code == 3 {
+        assert!(answer_audits(folder.path(), |_| "passed") > 0);
+        code = gen404(folder.path(), &["--commit", "duel", "--judge-url", &judge.url]).code;
+    }
+    assert_eq!(code, 0);
+    let committed = git(folder.path(), &["show", "--name-only", "--format=", "HEAD"]);
+    assert!(committed.contains("winner.json") && committed.contains("rounds/1/source_audit.json"), "{committed}");
 }
 
 #[test]

@@ -207,10 +207,10 @@ fn needed<T: Clone>(given: Option<&T>, flag: &str) -> Result<T> {
     given.cloned().ok_or_else(|| Error::usage(format!("{flag} is needed")))
 }
 
-/// The limits given by `--rule`; `None` if all have their default values.
 /// The one rule that three.js competitions have, too: their audits are matches.
 const FOR_MODULES: &str = "allow_private_cdn";
 
+/// The limits given by `--rule`; `None` if all have their default values.
 fn rules(given: &[String], format: Format) -> Result<Option<Rules>> {
     let known = |key: &str| Thresholds::NAMES.contains(&key) && (format != Format::Threejs || key == FOR_MODULES);
     let mut keys = serde_json::Map::new();
