@@ -14,7 +14,7 @@ use super::participants::Participants;
 use super::site::SandboxSite;
 use super::threejs;
 use crate::base::error::{Error, Result};
-use crate::base::text::in_shell;
+use crate::base::text::{counted, in_shell};
 use crate::model::file::FileKind;
 use crate::model::format::Format;
 use crate::model::ids::{Block, RoundNumber};
@@ -171,6 +171,8 @@ impl Runner<'_> {
         }
         self.store.apply(&[FileWrite::new(file.clone(), &sources)], &mut |_, _| Ok(()))?;
         self.folder.commit(block, &file.path(), &format!("Source audits for round {round}"))?;
+        let read = counted(sources.len(), "program", "programs");
+        self.ui.status(&format!("block {block}: the operator has read {read}: passed"));
         Ok(true)
     }
 
