@@ -56,8 +56,8 @@ const BORDER: f64 = 10.0;
 /// Height available for stacked dots, and the y of its floor.
 const STACK: f64 = 58.0;
 const FLOOR: f64 = 76.0;
-/// Room for half a label at the edge and half of the one before it.
-const EDGE_LABEL: f64 = 36.0;
+/// Room for a label that ends at the edge, and half of the one before it.
+const EDGE_LABEL: f64 = 52.0;
 /// Distance between neighbouring dots.
 const STEP: f64 = 5.0;
 

@@ -285,7 +285,8 @@ fn with_a_source_audit_required_it_waits_for_that() {
     answer_audits(folder.path(), |_| "passed");
     let run = gen404(folder.path(), &["duel", "--judge-url", &judge.url]).ends(3);
     assert!(run.out.contains("waits for the source audit of"), "{}", run.out);
-    assert!(run.err.contains("write rounds/1/source_audit.json: [{\"hotkey\": HOTKEY"), "{}", run.err);
+    let hint = "write rounds/1/source_audit.json: [{\"hotkey\": HOTKEY";
+    assert!(run.out.contains(hint), "{} {}", run.out, run.err);
 }
 
 /// A clone without the reading that the winner rests on would not verify.

@@ -129,6 +129,6 @@ fn foresee(context: &Context<'_>, mut round: DuelRound, shard: Shard, told: &mut
         told.detail(json!({ "round": number }));
     }
     told.waits.extend(waits);
-    told.hints.extend(sources_hint(&round, &ending));
+    sources_hint(&round, &ending).into_iter().for_each(|hint| told.say_next(hint));
     Ok(())
 }

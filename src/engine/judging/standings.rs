@@ -53,7 +53,7 @@ pub(super) fn show(report: &mut Report, round: &DuelRound, field: &Field, replay
         report.say(format!("round {number}: {winner} wins"));
     }
     report.waits.extend(waits_for(round, ending));
-    report.hints.extend(sources_hint(round, ending));
+    sources_hint(round, ending).into_iter().for_each(|hint| report.say_next(hint));
 }
 
 /// What is awaited, in words.

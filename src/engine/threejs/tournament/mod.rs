@@ -141,7 +141,7 @@ fn conclude(context: &Context<'_>, table: &Table, played: Result<()>, report: &m
     show(table, winner, awaited, report)?;
     report.waits.extend(waits(awaited));
     if awaited.iter().any(|awaited| matches!(awaited, Awaited::Source(_))) {
-        report.hints.push(source_audit::hint(table.terms.round));
+        report.say_next(source_audit::hint(table.terms.round));
     }
     match (played, next) {
         (Err(error), _) => Err(error),
