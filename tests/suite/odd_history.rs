@@ -270,7 +270,7 @@ fn a_merge_of_what_two_hosts_recorded_is_none() {
     let Some(folder) = checkout() else { return };
     let folder = folder.path();
     let before = run(folder, &["verify", "--history"]);
-    // The last commit on a line, and a note of nobody's on another, beside it.
+    // The last commit on one line, and a plain note on another, beside it.
     let (head, parent) = (git(folder, &["rev-parse", "HEAD"]), git(folder, &["rev-parse", "HEAD~1"]));
     let note = |tree: &str| tree_with(folder, tree, "NOTES", &format!("{FILE} blob {}", blob(folder, b"a note")));
     let side = git(folder, &["commit-tree", &note("HEAD~1^{tree}"), "-p", &parent, "-m", "A note"]);

@@ -18,7 +18,7 @@ fn play(folder: &Path, dir: &str, more: &[&str]) -> Value {
     run
 }
 
-/// Starts a sandbox that nobody waits for.
+/// Starts a sandbox and does not wait for its end.
 fn start(folder: &Path, dir: &str, port: &str) -> Child {
     let args = [&["sandbox", dir, "--seed", "7", "--port", port], &SMALL[..]].concat();
     let mut child: Command = command(folder);

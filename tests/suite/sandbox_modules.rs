@@ -58,7 +58,7 @@ fn holds(dir: &Path, ending: &Value) {
     let failed: Vec<_> = findings(dir, &["--history"]).into_iter().filter(|found| found.status == "fail").collect();
     assert!(failed.is_empty(), "{failed:#?}");
     let report = report_of(dir);
-    // In round 1 nobody but cheat, whose audit failed, beats the leader.
+    // In round 1 only cheat, whose audit failed, beats the leader.
     let index = std::fs::read_to_string(report.join("index.html")).unwrap();
     let (best, _) = index.split_once("best valid challenge").unwrap();
     assert!(best.rsplit_once("<td").unwrap().1.contains("\u{2212}100.0%"), "{best}");
@@ -176,7 +176,7 @@ fn progress(dir: &Path) -> Vec<(PathBuf, String)> {
     found
 }
 
-/// Starts a sandbox that nobody waits for.
+/// Starts a sandbox and does not wait for its end.
 fn start(folder: &Path, dir: &str, port: &str) -> Child {
     let mut child: Command = command(folder);
     child.args(args(dir, port, &["--rounds", "1"])).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()

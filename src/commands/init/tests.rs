@@ -96,7 +96,7 @@ fn yes_asks_only_for_what_is_needed() {
     assert!(ended.is_ok() && !shown.contains("[Y/n]") && !shown.contains("few words"), "{shown}");
 }
 
-/// Without a network, nobody can ask a chain.
+/// Offline, no chain can be asked.
 #[test]
 fn the_number_of_a_block_answers_for_the_chain() {
     let given = ["--yes", "--name", "Chairs", "--first-day", "2036-01-05", "--last-day", "2036-01-09"];

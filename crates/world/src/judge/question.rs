@@ -1,5 +1,6 @@
 //! The wording of the question to the judge: data, so that an organiser can replace it.
 
+use std::fmt::Display;
 use std::path::Path;
 
 use crate::base::error::{Context, Error, Kind, Result, plainly};
@@ -26,15 +27,25 @@ pub(super) const IGNORED: [&str; 3] = ["model", "temperature", "images"];
 /// # Errors
 /// The file cannot be read, or lacks a key.
 pub(super) fn load(file: Option<&Path>) -> Result<Question> {
-    let Some(path) = file else { return parse(OWN).map_err(Error::failed) };
+    read(file, OWN, parse, "a question has the keys system, prompt, first, second and task")
+}
+
+/// Reads words from a file, or the built-in ones, each by the same rule; `keys` is the hint for a file that is refused.
+///
+/// # Errors
+/// The file cannot be read, or is refused.
+pub(super) fn read<T, E: Display>(
+    file: Option<&Path>,
+    own: &str,
+    parse: impl Fn(&str) -> std::result::Result<T, E>,
+    keys: &str,
+) -> Result<T> {
+    let Some(path) = file else { return parse(own).map_err(Error::failed) };
     let shown = path.display();
     let text = files::read_text(path, LONGEST);
     let text = text.context(Kind::Usage, || format!("{shown}: cannot be read as a question"))?;
     let text = text.ok_or_else(|| Error::usage(format!("{shown}: no such file")))?;
-    parse(&text).map_err(|why| {
-        let wrong = Error::usage(format!("{shown}: {why}"));
-        wrong.hint("a question has the keys system, prompt, first, second and task")
-    })
+    parse(&text).map_err(|why| Error::usage(format!("{shown}: {why}")).hint(keys))
 }
 
 fn parse(text: &str) -> std::result::Result<Question, QuestionError> {

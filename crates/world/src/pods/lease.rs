@@ -99,7 +99,7 @@ impl<'a> Keeper<'a> {
     pub fn adopt(&'a self, name: &PodName) -> Result<Option<Lease<'a>>> {
         let mut there = self.provider.list(name.as_str())?;
         there.retain(|pod| pod.name == name.as_str());
-        // Of two, nobody knows which one works: both are released before another is ordered.
+        // If there are two, either may be the one that works: both are released before another is ordered.
         let (1, Some(pod)) = (there.len(), there.pop()) else { return Ok(None) };
         self.meter.left_pod(self.age(name.as_str()));
         // Noted anew, because its age counts from here on.

@@ -58,7 +58,7 @@ struct Batch {
 struct BatchTime {
     begun: Instant,
     /// Seconds for which an earlier run saw the pod at work on it. What happened between the runs is not held against the
-    /// program, as nobody knows when it was done.
+    /// program, as it is not known when it was done.
     before: f64,
 }
 

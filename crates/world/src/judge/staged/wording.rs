@@ -2,30 +2,18 @@
 
 use std::path::Path;
 
-use crate::base::error::{Context as _, Error, Kind, Result, plainly};
-use crate::base::files;
-use crate::judge::question::IGNORED;
+use crate::base::error::{Result, plainly};
+use crate::judge::question::{IGNORED, read};
 use crate::model::threejs::words::StageWords;
 
 const OWN: &str = include_str!("words.toml");
-
-/// Size limit of a file of words.
-const LONGEST: u64 = 64 << 10;
 
 /// Reads the words from a file, or returns the built-in ones.
 ///
 /// # Errors
 /// The file cannot be read, or lacks a key.
 pub(in crate::judge) fn load(file: Option<&Path>) -> Result<StageWords> {
-    let Some(path) = file else { return parse(OWN).map_err(Error::failed) };
-    let shown = path.display();
-    let text = files::read_text(path, LONGEST);
-    let text = text.context(Kind::Usage, || format!("{shown}: cannot be read as a question"))?;
-    let text = text.ok_or_else(|| Error::usage(format!("{shown}: no such file")))?;
-    parse(&text).map_err(|why| {
-        let wrong = Error::usage(format!("{shown}: {why}"));
-        wrong.hint("the question to a judge of three.js modules has the tables captions, views and tasks")
-    })
+    read(file, OWN, parse, "the question to a judge of three.js modules has the tables captions, views and tasks")
 }
 
 fn parse(text: &str) -> std::result::Result<StageWords, String> {
